@@ -1,0 +1,95 @@
+"""Keepfit against named peers and its own goals, in one run: `make bench`, or with options `python -m benchmarks`.
+
+    python -m benchmarks [--quick] [--only cycle --only starts --only breaches --only monitoring]
+
+A goal that is missed is shown and is no failure; the exit status tells only whether everything could be measured.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from benchmarks.results import Row, load, show
+
+PARTS = ("cycle", "starts", "breaches", "monitoring")
+
+
+def main() -> int:
+    options = _options()
+    parts: Sequence[str] = options.only or PARTS
+    print(f"{len(os.sched_getaffinity(0))} cores, load {load()} before anything is started", flush=True)
+    rows = list(_on_a_stack(options, parts))
+    if "monitoring" in parts:
+        rows += _monitoring(options.sizes)  # without the stack, which it does not need and which would disturb it
+    show(rows)
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("--only", action="append", choices=PARTS, help="measure these parts only")
+    parser.add_argument("--quick", action="store_true", help="small sizes: shows that it works, not what it takes")
+    parser.add_argument("--rows", type=int, help="rows of the delivery that a cycle takes in (100 000)")
+    parser.add_argument("--repetitions", type=int, help="cycles on each side (3)")
+    parser.add_argument("--starts", type=int, help="starts of each deployment (5)")
+    parser.add_argument("--breaches", type=int, help="breaches (100)")
+    options = parser.parse_args()
+    usual = {"rows": 100_000, "repetitions": 3, "starts": 5, "breaches": 100}
+    small = {"rows": 5_000, "repetitions": 1, "starts": 2, "breaches": 6}
+    for name, value in (small if options.quick else usual).items():
+        if getattr(options, name) is None:
+            setattr(options, name, value)
+    options.sizes = [50_000] if options.quick else [1_000_000, 5_000_000]
+    return options
+
+
+def _on_a_stack(options: argparse.Namespace, parts: Sequence[str]) -> Iterator[Row]:
+    if not {"cycle", "starts", "breaches"} & set(parts):
+        return
+    from benchmarks import cycle, latency, world
+
+    with world.world() as ground:
+        if {"cycle", "starts"} & set(parts):
+            _say("preparing: a delivery, a champion, its first cycle")
+            world.prepare(ground, options.rows, history=max(3_000, 3 * options.rows // 10))
+        if "cycle" in parts:
+            _say(f"{options.repetitions} cycles on each side")
+            yield from cycle.measure(ground, options.rows, options.repetitions)
+        if "starts" in parts:
+            _say(f"{options.starts} starts of two deployments")
+            yield from latency.measure_starts(ground, options.starts)
+        if "breaches" in parts:
+            _say(f"{options.breaches} breaches")
+            yield from latency.measure_breaches(ground, options.breaches)
+
+
+def _monitoring(sizes: list[int]) -> Iterator[Row]:
+    from benchmarks import monitoring
+
+    for size in sizes:
+        _say(f"the monitoring check at {size:,} rows")
+        with tempfile.TemporaryDirectory() as name:
+            monitoring.generate(Path(name), size)
+            mine = monitoring.contest("keepfit", Path(name))
+            other = monitoring.contest("peer", Path(name)) if size <= monitoring.PEER_LIMIT else None
+        met = monitoring.show(size, mine, other)
+        told = f"{mine['check']:.1f} s, {mine['bytes'] / 1e9:.1f} GB"
+        measure = f"monitoring check, {size:,} rows x {len(monitoring.NUMBERS + monitoring.CATEGORIES)} columns"
+        if other is None:
+            goal = f"<= {monitoring.SECONDS_GOAL:g} s and {monitoring.BYTES_GOAL / 1e9:g} GB"
+            yield Row(measure, told, goal=goal, met=met, load=load())
+        else:
+            peer, ratio = f"{other['check']:.1f} s DataDriftPreset", other["check"] / mine["check"]
+            goal = f">= {monitoring.RATIO_GOAL:g} times faster, same verdicts"
+            yield Row(measure, told, peer, f"{ratio:.1f}", goal, met, load())
+
+
+def _say(what: str) -> None:
+    print(f"{what} ...", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

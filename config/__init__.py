@@ -1,0 +1,1 @@
+"""What a person writes: pipeline files and settings, with errors that name file, key, value and what is allowed."""

@@ -1,0 +1,191 @@
+"""The pipeline file as a frozen model: it composes the kinds of the other rooms and checks what spans several of them.
+
+Kinds themselves (sources, gates, triggers, ...) live where they act; nothing is read from disk here.
+"""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from config.schedules import Schedules
+from tasks.adapters.expectations import Expectation
+from tasks.adapters.sources import ColumnLabels, Labels, Source
+from tasks.core.columns import FALSE_WORDS, TRUE_WORDS, Column
+from tasks.core.drift import Drift
+from tasks.core.durations import Duration
+from tasks.core.estimators import Candidate, HistGradientBoosting, Linear, RandomForest
+from tasks.core.features import CalendarPart, Features, features_of
+from tasks.core.gates import BeatsChampion, BeatsDummy, CleanProcess, Gate, Sanity
+from tasks.core.governor import Governor
+from tasks.core.metrics import MetricName, Problem, greater_is_better, problem_of
+from tasks.core.performance import Performance
+from tasks.core.splits import Split
+from tasks.core.triggers import PerformanceDecay, Trigger
+
+NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Validation(_Section):
+    """When a batch is refused whole, and the rules beyond those that always stand."""
+
+    max_quarantined_share: float = Field(
+        default=0.3, ge=0, le=1, description="A batch with a larger share of refused rows is refused whole."
+    )
+    expectations: tuple[Expectation, ...] = ()
+
+
+class Search(_Section):
+    """The budget of the hyper-parameter search."""
+
+    trials: int = Field(default=6, ge=1, le=500, description="Trials for each candidate family.")
+    budget: Duration = Field(default="5m", validate_default=True, description="No new trial starts after this long.")
+    seed: int = 0
+
+
+class Threads(_Section):
+    """Trials in threads of the flow's own process."""
+
+    kind: Literal["threads"] = "threads"
+    workers: int = Field(default=2, ge=1, description="Trials at the same time.")
+
+
+class Processes(_Section):
+    """Trials in processes of this machine."""
+
+    kind: Literal["processes"] = "processes"
+    workers: int = Field(default=2, ge=1, description="Trials at the same time.")
+
+
+class Dask(_Section):
+    """Trials on a Dask cluster; without an address, one that lives as long as the run."""
+
+    kind: Literal["dask"] = "dask"
+    workers: int = Field(default=2, ge=1, description="Trials at the same time.")
+    address: str | None = Field(default=None, description="Of the scheduler, for example tcp://10.0.0.5:8786.")
+
+
+Runner = Annotated[Threads | Processes | Dask, Field(discriminator="kind")]
+
+
+class Scoring(_Section):
+    """Which rows the champion scores."""
+
+    lookback: Duration = Field(
+        default="90d", validate_default=True, description="Rows older than this before the newest one are not scored."
+    )
+
+
+class PipelineConfig(_Section):
+    """One model and its loop: everything that a person decides about it, in one reviewed file."""
+
+    pipeline: str = Field(description="Name of the pipeline, its model and its tables; the same as the file's name.")
+    description: str = Field(default="", description="What is predicted, for whom, and who answers for it.")
+    problem: Problem = Field(description="binary (two classes) or regression (a number).")
+    source: Source
+    labels: Labels = Field(default=ColumnLabels(), description="Where the target comes from and when it is known.")
+    columns: tuple[Column, ...] = Field(min_length=1)
+    calendar: tuple[CalendarPart, ...] = Field(default=(), description="Parts of the event's local time as features.")
+    positive: str | None = Field(default=None, description="The target's text that counts as 1; binary only.")
+    validation: Validation = Validation()
+    split: Split
+    candidates: tuple[Candidate, ...] = Field(default=(Linear(), HistGradientBoosting(), RandomForest()), min_length=1)
+    search: Search = Search()
+    runner: Runner = Threads()
+    metric: MetricName
+    gates: tuple[Gate, ...] = Field(
+        default=(Sanity(), BeatsDummy(), BeatsChampion(margin=0.0), CleanProcess()), min_length=1, validate_default=True
+    )
+    first_champion: Literal["when_gates_pass", "refuse"] = Field(
+        default="when_gates_pass", description="Whether a pipeline without a champion may promote its first one."
+    )
+    scoring: Scoring = Scoring()
+    drift: Drift = Drift()
+    performance: Performance = Performance()
+    triggers: tuple[Trigger, ...] = (PerformanceDecay(),)
+    governor: Governor = Governor()
+    schedules: Schedules = Schedules()
+
+    @field_validator("pipeline")
+    @classmethod
+    def _a_plain_name(cls, name: str) -> str:
+        if not NAME.fullmatch(name):
+            raise ValueError("use a-z, 0-9, - and _, beginning with a letter, at most 63 characters")
+        return name
+
+    @field_validator("columns")
+    @classmethod
+    def _columns_fit_together(cls, columns: tuple[Column, ...]) -> tuple[Column, ...]:
+        names = [column.name for column in columns]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"{', '.join(twice)} is named more than once")
+        if sum(column.role == "time" for column in columns) > 1:
+            raise ValueError("only one column can have the role time")
+        if not any(column.role == "feature" for column in columns):
+            raise ValueError("at least one column needs the role feature")
+        hours = {c.name for c in columns if c.type in {"integer", "number"} and c.role != "ignore"}
+        missing = [c.hours_from for c in columns if c.hours_from and c.hours_from not in hours]
+        if missing:
+            raise ValueError(
+                f"hours_from names {missing[0]}, which is no column of type integer or number that is read"
+            )
+        return columns
+
+    @model_validator(mode="after")
+    def _sections_fit_together(self) -> "PipelineConfig":
+        targets = [column for column in self.columns if column.role == "target"]
+        if isinstance(self.labels, ColumnLabels) and len(targets) != 1:
+            raise ValueError(
+                f"labels.kind is column, so exactly one column needs the role target (found {len(targets)})"
+            )
+        if not isinstance(self.labels, ColumnLabels) and targets:
+            raise ValueError(f"labels come from files, so no column can have the role target ({targets[0].name} has)")
+        if problem_of(self.metric) != self.problem:
+            raise ValueError(f"metric {self.metric} does not fit a {self.problem} problem")
+        if not isinstance(self.labels, ColumnLabels) and not any(c.role == "id" for c in self.columns):
+            raise ValueError("labels in files of their own join by id, so a column with the role id is needed")
+        if self.positive is not None and self.problem != "binary":
+            raise ValueError("positive belongs to a binary problem only")
+        if targets:
+            _refuse_unusable_target(targets[0], self.problem, self.positive)
+        return self
+
+    @property
+    def features(self) -> Features:
+        """The model's inputs by kind."""
+        return features_of(self.columns, self.calendar)
+
+    @property
+    def target(self) -> Column | None:
+        """The target column, where it stands in the events themselves."""
+        return next((column for column in self.columns if column.role == "target"), None)
+
+    @property
+    def upward(self) -> bool:
+        """Whether more of the metric is better."""
+        return greater_is_better(self.metric)
+
+
+def _refuse_unusable_target(target: Column, problem: Problem, positive: str | None) -> None:
+    numeric = target.type in {"integer", "number"}
+    if target.type == "datetime" or (problem == "regression" and not numeric):
+        raise ValueError(f"the target {target.name} cannot be of type {target.type} in a {problem} problem")
+    if target.type in {"category", "string"} and positive is None:
+        raise ValueError(f"the target {target.name} holds texts, so `positive` has to say which of them counts as 1")
+    if numeric and positive is not None and not _is_number(positive):
+        raise ValueError(f"the target {target.name} is of type {target.type}, so `positive` has to be a number")
+    if target.type == "boolean" and positive is not None and positive.lower() not in {*TRUE_WORDS, *FALSE_WORDS}:
+        raise ValueError(f"the target {target.name} is of type boolean, so `positive` has to be a word for yes or no")
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""How it runs: the command line, the local stack, the Prefect deployments."""

@@ -1,0 +1,122 @@
+"""`keepfit check`, `schema` and `new`: pipeline files, checked, described for editors, and begun from data."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tasks.core.errors import ConfigInvalid
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.command("check")(check)
+    app.command("schema")(schema)
+    app.command("new")(new)
+
+
+def check(pipelines: Annotated[list[str] | None, typer.Argument(help="Which; all if none is named.")] = None) -> None:
+    """Check pipeline files; every error names the file, the line or key, the value and what is allowed."""
+    from config.load import config_digest, load_pipeline, pipeline_files
+    from config.settings import load_settings
+    from tasks.core.errors import KeepfitError
+
+    settings = load_settings()
+    names = pipelines or [path.stem for path in pipeline_files(settings)]
+    wrong = []
+    for name in names:
+        try:
+            config = load_pipeline(name, settings)
+            typer.echo(f"{name}: ok ({len(config.columns)} columns, configuration {config_digest(config)[:12]})")
+        except KeepfitError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise ConfigInvalid("\n".join(wrong))
+    if not names:
+        raise ConfigInvalid(f"There are no pipelines in {settings.pipelines_dir}. Make one with `keepfit new`.")
+
+
+def schema(
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file; else the console.")] = None,
+) -> None:
+    """Print the JSON Schema of a pipeline file, for editors."""
+    from config.load import json_schema
+
+    text = json.dumps(json_schema(), indent=2) + "\n"
+    if output is None:
+        typer.echo(text, nl=False)
+    else:
+        output.write_text(text, encoding="utf-8")
+        typer.echo(f"wrote {output}")
+
+
+def new(
+    name: Annotated[str, typer.Argument(help="Name of the new pipeline: a-z, 0-9, - and _.")],
+    source: Annotated[Path, typer.Option("--from", help="A CSV file with history, or a folder of them.")],
+    target: Annotated[str, typer.Option(help="The column that is to be predicted.")],
+    time: Annotated[str | None, typer.Option(help="The column that tells when each row happened.")] = None,
+    separator: Annotated[str, typer.Option(help="Between the fields of a row.")] = ",",
+) -> None:
+    """Write a commented first pipeline file from data, and register its deployments if Prefect runs."""
+    from config.load import load_file, pipeline_path
+    from config.scaffold import scaffold
+    from config.schema import NAME
+    from config.settings import load_settings
+    from tasks.adapters.sources import Folder
+    from tasks.core.profile import profile
+
+    settings = load_settings()
+    if not NAME.fullmatch(name):
+        raise ConfigInvalid(f"{name!r} cannot name a pipeline: use a-z, 0-9, - and _, beginning with a letter.")
+    path = pipeline_path(name, settings)
+    if path.exists():
+        raise ConfigInvalid(f"{path} exists already; choose another name, or edit that file.")
+    folder = Folder(path=str((source if source.is_dir() else source.parent).absolute()), separator=separator,
+                    pattern="*.csv" if source.is_dir() else source.name, settle="0s")  # fmt: skip
+    found = profile(_read_all(folder, source), target, time)
+    text = scaffold(name, found, folder.path, folder.pattern, separator)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".part")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(path)
+    load_file(path)
+    typer.echo(f"wrote {path}: {found.rows} rows looked at")
+    for warning in found.warnings:
+        typer.echo(f"  look: {warning}")
+    for column in found.columns:
+        if column.role == "ignore":
+            typer.echo(f"  ignored: {column.name} ({'; '.join(column.evidence)})")
+    _deploy(name)
+    end = f" --to {found.end:%Y-%m-%d}" if found.end else ""
+    typer.echo(f"Review the file, then replay its history through the loop: keepfit replay {name} --every 30d{end}")
+
+
+def _read_all(folder: Any, source: Path) -> Any:
+    import pandas as pd
+
+    if not source.exists():
+        raise ConfigInvalid(f"--from {source} does not exist; name a CSV file or a folder of CSV files.")
+    files = folder.listing().ready
+    if not files:
+        raise ConfigInvalid(f"--from {source} holds no *.csv file.")
+    return pd.concat([folder.read(file) for file in files], ignore_index=True)
+
+
+def _deploy(name: str) -> None:
+    from config.load import load_all, load_pipeline
+    from config.settings import apply_environment, load_settings
+    from deployments.render import deployments, render
+    from tasks.core.errors import ServerUnavailable
+
+    settings = load_settings()
+    settings.deployments_file.write_text(render(load_all(settings).values()), encoding="utf-8")
+    try:
+        settings.prefect_api_url()
+        apply_environment(settings)
+        from deployments import register as prefect
+
+        registered = prefect.register(deployments([load_pipeline(name, settings)]))
+        typer.echo(f"registered {len(registered)} deployments with Prefect")
+    except ServerUnavailable:
+        typer.echo(f"Prefect does not run here: after `keepfit up`, register it with `keepfit deploy {name}`.")

@@ -1,0 +1,67 @@
+"""The monitoring flow: does the champion still do what it promised? A breach starts a retraining by itself."""
+
+from datetime import datetime
+
+from prefect import flow
+
+from config.opening import open_pipeline
+from config.schema import PipelineConfig
+from config.settings import load_settings
+from flows.naming import is_step, run_id, run_name
+from tasks import monitoring, promotion, reporting
+from tasks.adapters.registry import ModelVersion
+from tasks.core import dossiers
+from tasks.core.errors import NoChampion
+from tasks.core.observations import Context
+from tasks.core.results import Window
+from tasks.links import report_link, version_links
+from tasks.reconciliation import reconcile
+from tasks.session import Session
+
+
+@flow(name="monitoring", flow_run_name=run_name, persist_result=False)
+def monitoring_flow(pipeline: str, as_of: datetime | None = None) -> tuple[str, str]:
+    """Compare the newest window with the champion's training data and its promise; start a retraining on a breach.
+
+    Args:
+        pipeline: Name of the pipeline, as its file in config/pipelines is called.
+        as_of: The moment as which the run decides, with a time zone; empty means now.
+
+    Returns:
+        The outcome (quiet, noted, waiting, alerted, broken data, triggered, suppressed) and the reason.
+
+    Raises:
+        NoChampion: the registry answers that the pipeline has no champion yet.
+    """
+    config, session = open_pipeline(pipeline, as_of, run_id())
+    with session.hold("monitoring"):
+        if not is_step():
+            reconcile(session)
+        champion = promotion.read_champion(session)
+        if champion is None:
+            raise NoChampion(f"{pipeline} has no champion yet. Train one first: keepfit run training {pipeline}")
+        return _check(config, session, champion)
+
+
+def _check(config: PipelineConfig, session: Session, champion: ModelVersion) -> tuple[str, str]:
+    seed, drift = config.search.seed, config.drift
+    window = Window(session.as_of - drift.window, session.as_of)
+    context = Context(session.pipeline, champion.number, window, session.as_of, session.run_id)
+    performance = monitoring.measure_performance(
+        session, champion, config.performance, config.metric, config.labels.delay, seed
+    )
+    current = monitoring.sample_current(session, champion, window, drift, seed)
+    reference = monitoring.sample_reference(session, champion, drift, seed)
+    measured = monitoring.measure_drift(reference, current, config.features, drift, seed)
+    seen = monitoring.judge_window(reference, current, config.features, drift, measured, performance)
+    workspace = load_settings().home / "evidently"
+    path = monitoring.publish_report(session, workspace, context, measured, seen, config.metric)
+    monitoring.log_report(champion, context, measured)
+    decision = monitoring.decide_remedy(session, context, seen, config.triggers, config.governor, champion)
+    if decision.outcome == "triggered":
+        monitoring.start_retraining(session, decision)
+    links = {**report_link(path), **version_links(session.pipeline, champion.number, champion.run_id)}
+    checks = (seen.data, seen.data_drift, seen.prediction_drift, seen.performance)
+    page = dossiers.monitoring_page(decision, checks, seen.columns, links)
+    reporting.show_page("monitoring", session.pipeline, page)
+    return decision.outcome, decision.reason

@@ -1,0 +1,52 @@
+"""The promotion flow: a version becomes champion when every gate passes, and stays a candidate otherwise."""
+
+from datetime import datetime
+
+from prefect import flow
+
+from config.opening import open_pipeline
+from config.schema import PipelineConfig
+from flows.naming import is_step, run_id, run_name
+from tasks import promotion, reporting
+from tasks.adapters.leases import Lease
+from tasks.adapters.registry import ModelVersion
+from tasks.core import dossiers
+from tasks.core.results import Decision
+from tasks.links import version_links
+from tasks.reconciliation import reconcile
+from tasks.session import Session
+
+
+@flow(name="promotion", flow_run_name=run_name, persist_result=False)
+def promotion_flow(pipeline: str, version: int, as_of: datetime | None = None) -> tuple[str, str]:
+    """Judge a registered version against the champion on the same fresh rows, and promote it or say why not.
+
+    Args:
+        pipeline: Name of the pipeline, as its file in config/pipelines is called.
+        version: Number of the registered version that is to be judged.
+        as_of: The moment as which the run decides, with a time zone; empty means now.
+
+    Returns:
+        The outcome (promoted or refused) and the reason.
+    """
+    config, session = open_pipeline(pipeline, as_of, run_id())
+    with session.hold("promotion") as lease:
+        if not is_step():
+            reconcile(session)
+        candidate = promotion.read_version(session, version)
+        # Killed after its receipt, a promotion ends as it was decided: a champion is not held against itself.
+        decision = promotion.find_receipt(session, version) or _judge(config, session, candidate, lease)
+        promotion.move_aliases(session)
+    gates = promotion.gates_of(decision)
+    text = dossiers.promotion_page(decision, gates, version_links(pipeline, version, candidate.run_id))
+    promotion.annotate_version(session, candidate, decision, text)
+    reporting.show_page("promotion", pipeline, text)
+    return decision.outcome, decision.reason
+
+
+def _judge(config: PipelineConfig, session: Session, candidate: ModelVersion, lease: Lease) -> Decision:
+    champion = promotion.read_champion(session)
+    seed = config.search.seed
+    evidence = promotion.gather_evidence(session, candidate, champion, config.metric, config.problem, seed)
+    answer, gates = promotion.judge_candidate(config.gates, evidence, config.first_champion)
+    return promotion.record_promotion(session, candidate, champion, answer, gates, lease)

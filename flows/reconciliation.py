@@ -1,0 +1,36 @@
+"""The reconciliation flow: repair what a crash left, then check every invariant; it fails when one is broken."""
+
+from prefect import flow
+
+from config.opening import open_pipeline
+from flows.naming import run_id, run_name
+from tasks import reporting
+from tasks.core import dossiers
+from tasks.core.errors import TerminalError
+from tasks.core.results import Verdict
+from tasks.reconciliation import reconcile, verify_invariants
+
+
+@flow(name="reconciliation", flow_run_name=run_name, persist_result=False)
+def reconciliation_flow(pipeline: str) -> list[str]:
+    """Finish or end what killed runs left, and check the invariants that the pipeline's promises rest on.
+
+    Args:
+        pipeline: Name of the pipeline, as its file in config/pipelines is called.
+
+    Returns:
+        What was repaired.
+
+    Raises:
+        TerminalError: an invariant is broken. The message names which.
+    """
+    _, session = open_pipeline(pipeline, None, run_id())
+    with session.hold("reconciliation"):
+        repairs = reconcile(session)
+        checks = verify_invariants(session)
+    page = dossiers.reconciliation_page(pipeline, repairs.done, repairs.unknown, checks)
+    reporting.show_page("reconciliation", pipeline, page)
+    broken = [f"{check.name}: {check.reason}" for check in checks if check.verdict is Verdict.FAIL]
+    if broken:
+        raise TerminalError(f"Broken invariants of {pipeline}: {' | '.join(broken)}")
+    return list(repairs.done)

@@ -1,0 +1,33 @@
+"""The rollback flow: the previous champion, or a version by number, becomes champion again; a person asked for it."""
+
+from prefect import flow
+
+from config.opening import open_pipeline
+from flows.naming import run_id
+from tasks import promotion, reporting
+from tasks.core import dossiers
+
+
+@flow(name="rollback", flow_run_name="{pipeline}", persist_result=False)
+def rollback_flow(pipeline: str, to: int | None = None, who: str = "unknown", why: str = "no reason given") -> str:
+    """Take the champion back: the journal is written first, then the registry's aliases follow it.
+
+    Args:
+        pipeline: Name of the pipeline, as its file in config/pipelines is called.
+        to: Number of the version to go back to; empty means the previous champion.
+        who: Who asked for it.
+        why: Why, for the journal.
+
+    Returns:
+        One sentence.
+    """
+    _, session = open_pipeline(pipeline, None, run_id())
+    with session.hold("promotion") as lease:
+        decision = promotion.roll_back(session, to, who, why, lease)
+        promotion.move_aliases(session)
+    back, down = decision.evidence["version"], decision.evidence["replaces"]
+    told = f"Version {back} is champion again; version {down} stepped down."
+    reporting.show_page(
+        "rollback", pipeline, dossiers.page(f"Rollback of {pipeline}", told, [f"**Who, why:** {who}: {why}"])
+    )
+    return told

@@ -1,0 +1,41 @@
+"""The scoring flow: the champion scores every batch that it has not scored, each once."""
+
+from datetime import datetime
+
+from prefect import flow
+
+from config.opening import open_pipeline
+from flows.naming import is_step, run_id, run_name
+from tasks import promotion, reporting, scoring
+from tasks.core import dossiers
+from tasks.core.errors import NoChampion
+from tasks.reconciliation import reconcile
+
+
+@flow(name="scoring", flow_run_name=run_name, persist_result=False)
+def scoring_flow(pipeline: str, as_of: datetime | None = None) -> dict[str, int]:
+    """Score the batches that the champion has not scored yet, with the version that is champion when the run begins.
+
+    Args:
+        pipeline: Name of the pipeline, as its file in config/pipelines is called.
+        as_of: The moment as which the run decides, with a time zone; empty means now.
+
+    Returns:
+        The rows scored, by batch.
+
+    Raises:
+        NoChampion: the registry answers that the pipeline has no champion yet.
+    """
+    config, session = open_pipeline(pipeline, as_of, run_id())
+    with session.hold("scoring") as lease:
+        if not is_step():
+            reconcile(session)
+        champion = promotion.read_champion(session)
+        if champion is None:
+            raise NoChampion(f"{pipeline} has no champion yet. Train one first: keepfit run training {pipeline}")
+        due = scoring.find_unscored(session, champion, config.scoring.lookback)
+        model = scoring.load_champion(session, champion) if due else None
+        scored = {batch: scoring.score_batch(session, champion, model, batch, config.problem, lease) for batch in due}
+        decision = scoring.record_scoring(session, champion, scored)
+    reporting.show_page("scoring", pipeline, dossiers.scoring_page(decision))
+    return scored

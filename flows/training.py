@@ -1,0 +1,110 @@
+"""The training flow: from a snapshot to a registered candidate, handed to promotion. Interrupted, it resumes."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from prefect import flow
+
+from config.load import config_digest
+from config.opening import open_pipeline
+from config.schema import PipelineConfig
+from flows.naming import run_id, run_name
+from flows.promotion import promotion_flow
+from flows.running import task_runner
+from tasks import reporting, training
+from tasks.adapters.provenance import code_digest
+from tasks.adapters.registry import ModelVersion
+from tasks.core import choosing, dossiers
+from tasks.core.fitting import Recipe
+from tasks.core.results import Number, Snapshot
+from tasks.links import version_links
+from tasks.reconciliation import reconcile
+from tasks.searching import Budget, Tried, run_search
+from tasks.session import Session
+
+
+@flow(name="training", flow_run_name=run_name, persist_result=False)
+def training_flow(
+    pipeline: str, as_of: datetime | None = None, reason: str = "on demand", token: str | None = None
+) -> tuple[int, str]:
+    """Train candidates on a snapshot of labelled rows, register the best, and ask promotion to judge it.
+
+    Args:
+        pipeline: Name of the pipeline, as its file in config/pipelines is called.
+        as_of: The moment as which the run decides, with a time zone; empty means now.
+        reason: Why this training runs; it stands in the journal and on the MLflow run.
+        token: Set by monitoring: the breach that this training answers, once. Leave it empty for a run on demand.
+
+    Returns:
+        The number of the registered version and what promotion decided.
+    """
+    config, session = open_pipeline(pipeline, as_of, run_id())
+    with session.hold("training"):
+        reconcile(session)
+        try:
+            return _train(config, session, reason, token)
+        except Exception as error:
+            training.record_training(session, "failed", f"{type(error).__name__}: {error}", {}, token)
+            raise
+
+
+def _train(config: PipelineConfig, session: Session, reason: str, token: str | None) -> tuple[int, str]:
+    snapshot = training.take_snapshot(session, config.split)
+    counts = training.cut_snapshot(session, snapshot, config.split)
+    tags = training.provenance_tags(session, config_digest(config), reason, config.search.seed)
+    run = training.open_run(session, tags)
+    try:
+        tried = _search(config, session, snapshot)
+        best = tried[choosing.best_of([one.trial.score for one in tried], config.metric)].recipe
+        version, scores = _candidate(session, snapshot, best, run, tags)
+        training.record_trials(session, run, config.metric, [one.trial for one in tried])
+    except BaseException:
+        training.close_run(run, "FAILED")
+        raise
+    training.close_run(run)
+    outcome, why = promotion_flow(session.pipeline, version.number, session.as_of)
+    training.record_training(session, outcome, why, {"version": version.number, "mlflow_run": run}, token)
+    facts: dict[str, Number] = {
+        "snapshot": str(snapshot.window),
+        "labelled rows": snapshot.rows,
+        **counts,
+        "version": version.number,
+        **scores,
+    }
+    ranked = [_row(one) for one in sorted(tried, key=lambda one: one.trial.score, reverse=config.upward)][:10]
+    links = version_links(session.pipeline, version.number, run)
+    page = dossiers.training_page(session.pipeline, reason, facts, ranked, f"{outcome}: {why}", links)
+    reporting.show_page("training", session.pipeline, page)
+    return version.number, outcome
+
+
+def _search(config: PipelineConfig, session: Session, snapshot: Snapshot) -> list[Tried]:
+    bar = reporting.begin_progress("training", session.pipeline, "trials fitted")
+    budget = Budget(config.search.trials, config.search.budget.total_seconds())
+    recipes = [_open_recipe(config, number) for number in range(len(config.candidates))]
+    runner = task_runner(config.runner)
+    move = lambda done, total: reporting.move_progress(bar, done, total)  # noqa: E731 - the bar is known here only
+    return run_search(session, snapshot, recipes, code_digest(), budget, runner, move)
+
+
+def _open_recipe(config: PipelineConfig, number: int) -> Recipe:
+    return Recipe(
+        problem=config.problem, metric=config.metric, features=config.features, split=config.split,
+        family=config.candidates[number], parameters={}, history=timedelta(0), seed=config.search.seed,
+    )  # fmt: skip
+
+
+def _candidate(
+    session: Session, snapshot: Snapshot, recipe: Recipe, run: str, tags: dict[str, str]
+) -> tuple[ModelVersion, dict[str, float]]:
+    key = recipe.key(snapshot.digest, code_digest())
+    fitted = training.fit_candidate(session, snapshot, recipe, key)
+    training.log_candidate(session, run, snapshot, recipe, fitted, tags)
+    known = training.find_version(session, key)
+    version = known or training.register_candidate(session, run, snapshot, recipe, fitted, tags)
+    return version, fitted.scores
+
+
+def _row(one: Tried) -> Sequence[object]:
+    told = ", ".join(f"{name}={value:.4g}" for name, value in one.trial.parameters.items())
+    return one.trial.family, one.trial.score, one.trial.seconds, told

@@ -1,0 +1,64 @@
+"""The control database: how it is reached, made private and spoken to. What its tables mean does not belong here.
+
+SQLite by default, PostgreSQL by URL.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks.core.errors import ServerUnavailable
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine, Table
+
+
+def connect(url: str) -> "Engine":
+    """An engine without a pool: a connection must cross neither a fork nor a thread."""
+    from sqlalchemy import create_engine, event, make_url
+    from sqlalchemy.pool import NullPool
+
+    parsed = make_url(url)
+    local = parsed.get_backend_name() == "sqlite"
+    if local and parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    engine = create_engine(parsed, poolclass=NullPool, connect_args={"timeout": 30} if local else {})
+    if local:
+        event.listen(engine, "connect", _write_ahead)
+    return engine
+
+
+def create(engine: "Engine", table: "Table") -> None:
+    """Create the table unless it is there; a local database is for its owner only. Raises ServerUnavailable."""
+    from sqlalchemy.exc import DBAPIError
+
+    with suppress(DBAPIError):  # another process may create it between the look and the act
+        table.metadata.create_all(engine)
+    with transaction(engine) as connection:
+        table.metadata.create_all(connection)
+    if engine.dialect.name == "sqlite" and engine.url.database:
+        os.chmod(engine.url.database, 0o600)  # noqa: PTH101 - the database is a path given as text
+
+
+@contextmanager
+def transaction(engine: "Engine") -> Iterator["Connection"]:
+    """A connection inside one transaction. Raises ServerUnavailable, and IntegrityError for a row that is there."""
+    from sqlalchemy.exc import DBAPIError, IntegrityError
+
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except IntegrityError:
+        raise
+    except DBAPIError as error:
+        told = (str(error.orig).splitlines() or [""])[0]
+        raise ServerUnavailable(
+            f"The lease database did not answer ({told}). "
+            "Check that it runs and that its disk is writable, then run again."
+        ) from None
+
+
+def _write_ahead(connection: Any, _record: Any) -> None:
+    connection.execute("PRAGMA journal_mode=WAL")

@@ -1,0 +1,159 @@
+"""Great Expectations: builds the suite of a pipeline and answers per rule; a rule that crashed is `unknown`.
+
+Results carry row numbers and counts, never cell values. One isolated context per validation.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from tasks.core.columns import Column
+from tasks.core.results import Check, Verdict
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ROW_NUMBER = "_row_number"
+_WITHOUT_VALUES = {
+    "result_format": "COMPLETE",
+    "unexpected_index_column_names": [ROW_NUMBER],
+    "exclude_unexpected_values": True,
+    "partial_unexpected_count": 0,
+    "return_unexpected_index_query": False,
+}
+OnFail = Literal["quarantine", "refuse", "warn"]
+
+
+class Expectation(BaseModel):
+    """One rule of Great Expectations, by its own name and arguments, and what follows when it fails."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    expect: str = Field(description="The expectation's class name, for example ExpectColumnValuesToBeBetween.")
+    arguments: dict[str, Any] = Field(default_factory=dict, description="Its arguments, to the letter.")
+    on_fail: OnFail = Field(
+        default="quarantine", description="Set the failing rows aside, refuse the whole batch, or only say so."
+    )
+
+    @field_validator("expect")
+    @classmethod
+    def _looks_like_a_class(cls, name: str) -> str:
+        if not (name.startswith("Expect") and name.isidentifier()):
+            raise ValueError("use the class name of an expectation, for example ExpectColumnValuesToBeBetween")
+        return name
+
+    @property
+    def rule(self) -> str:
+        """How the rule is called in reports: the expectation and its column."""
+        column = self.arguments.get("column")
+        return f"{self.expect}:{column}" if column else self.expect
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What the suite said: one check per rule, and the row numbers that each failing row rule names."""
+
+    checks: tuple[Check, ...]
+    rows: dict[str, list[int]] = field(default_factory=dict)
+    refusals: tuple[str, ...] = ()
+
+
+def always(columns: Sequence[Column]) -> tuple[Expectation, ...]:
+    """The rules that stand in every suite: rows are there, features are not all null, ids are unique and present."""
+    ids = [column.name for column in columns if column.role == "id"]
+    rules = [Expectation(expect="ExpectTableRowCountToBeBetween", arguments={"min_value": 1}, on_fail="refuse")]
+    rules += [
+        Expectation(
+            expect="ExpectColumnProportionOfNonNullValuesToBeBetween",
+            arguments={"column": column.name, "min_value": 0.0, "strict_min": True},
+            on_fail="refuse",
+        )
+        for column in columns
+        if column.role in {"feature", "time", "id"}
+    ]
+    if len(ids) == 1:
+        rules.append(Expectation(expect="ExpectColumnValuesToBeUnique", arguments={"column": ids[0]}))
+    elif ids:
+        rules.append(Expectation(expect="ExpectCompoundColumnsToBeUnique", arguments={"column_list": ids}))
+    return tuple(rules)
+
+
+def validate(frame: "pd.DataFrame", expectations: Sequence[Expectation]) -> Validation:
+    """Run the suite over typed rows; the frame's index labels are the row numbers that come back.
+
+    Unknown expectation names, wrong arguments and crashed rules answer `unknown` and refuse the batch: fail closed.
+    """
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    # At INFO it announces every temporary folder.
+    logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
+    definition = context.data_sources.add_pandas("batch").add_dataframe_asset("rows")
+    batch = definition.add_batch_definition_whole_dataframe("all")
+    built, broken = _build(gx, expectations)
+    suite = context.suites.add(gx.ExpectationSuite(name="suite", expectations=built))
+    run = context.validation_definitions.add(gx.ValidationDefinition(name="run", data=batch, suite=suite))
+    rows = frame.assign(**{ROW_NUMBER: frame.index})
+    result = run.run(batch_parameters={"dataframe": rows}, result_format=_WITHOUT_VALUES)
+    answers = {r.expectation_config.meta["position"]: r for r in result.results}
+    return _collect(expectations, answers, broken)
+
+
+def _build(gx: Any, expectations: Sequence[Expectation]) -> tuple[list[Any], dict[int, str]]:
+    built, broken = [], {}
+    for position, rule in enumerate(expectations):
+        kind = getattr(gx.expectations, rule.expect, None)
+        if kind is None:
+            broken[position] = f"Great Expectations has no expectation {rule.expect}; check the spelling."
+            continue
+        try:
+            built.append(kind(**rule.arguments, meta={"position": position}))
+        except Exception as error:  # noqa: BLE001 - pydantic v1 errors and ours alike: the rule cannot be built
+            broken[position] = f"{rule.expect} does not take these arguments ({type(error).__name__})."
+    return built, broken
+
+
+def _collect(expectations: Sequence[Expectation], answers: dict[int, Any], broken: dict[int, str]) -> Validation:
+    checks, refusals = [], []
+    rows: dict[str, list[int]] = {}
+    for position, rule in enumerate(expectations):
+        check, failing = _answer(rule, answers.get(position), broken.get(position))
+        checks.append(check)
+        if check.verdict is Verdict.UNKNOWN or (check.verdict is Verdict.FAIL and rule.on_fail == "refuse"):
+            refusals.append(rule.rule)
+        elif check.verdict is Verdict.FAIL and rule.on_fail == "quarantine":
+            if failing:
+                rows.setdefault(rule.rule, []).extend(failing)
+            else:  # a rule about the whole table names no rows: nothing can be set aside, so the batch is refused
+                refusals.append(rule.rule)
+    return Validation(tuple(checks), rows, tuple(refusals))
+
+
+def _answer(rule: Expectation, answer: Any, broken: str | None) -> tuple[Check, list[int]]:
+    if answer is None:
+        reason = broken or "The rule gave no answer."
+        return Check(rule.rule, Verdict.UNKNOWN, reason, {"on_fail": rule.on_fail}), []
+    if not answer.success and (not answer.result or _crashed(answer.exception_info)):
+        return Check(rule.rule, Verdict.UNKNOWN, "The rule crashed: it says nothing about the data.", {}), []
+    unexpected = answer.result.get("unexpected_count")
+    failing = sorted({int(n) for entry in answer.result.get("unexpected_index_list") or [] for n in _numbers(entry)})
+    verdict = Verdict.PASS if answer.success else Verdict.FAIL
+    reason = "holds" if answer.success else f"does not hold for {unexpected if unexpected is not None else 'the'} rows"
+    return Check(rule.rule, verdict, reason, {"unexpected": unexpected, "on_fail": rule.on_fail}), failing
+
+
+def _crashed(information: Any) -> bool:
+    if not isinstance(information, dict):
+        return bool(information)
+    # One answer for the rule, or one per metric of the rule: the second form appears only after a crash.
+    return bool(information.get("raised_exception", bool(information)))
+
+
+def _numbers(entry: dict[str, Any]) -> list[Any]:
+    found = entry[ROW_NUMBER]
+    return list(found) if isinstance(found, list | tuple) else [found]

@@ -1,0 +1,116 @@
+"""Fitted models by their key, kept in the store's cache: the same snapshot, code and recipe is never fitted twice.
+
+A lost cache costs a fit and nothing else. What counts as a version's artefact is the registry's copy, not this one.
+"""
+
+import json
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tasks.adapters.cleanroom import load_model, save_model_file
+from tasks.adapters.registry import MODEL_FILE, file_sha256
+from tasks.adapters.store import Store
+from tasks.core import fitting, metrics
+from tasks.core.estimators import Dummy
+from tasks.core.features import EVENT_TIME, ROW_ID
+from tasks.core.fitting import LABEL, Recipe
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_FACTS, _EVALUATION = "fit.json", "evaluation.parquet"
+_ALSO: dict[str, tuple[metrics.MetricName, ...]] = {
+    "binary": ("roc_auc", "average_precision", "log_loss", "brier"),
+    "regression": ("mae", "rmse", "r2"),
+}
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What is known of a fit: its key, the SHA-256 of its file, scores by name, and the event times it has seen."""
+
+    key: str
+    sha256: str
+    scores: dict[str, float]
+    trained_until: str
+    evaluated_until: str
+
+
+def find(store: Store, key: str) -> Fitted | None:
+    """A whole and unchanged fit of that key, or None."""
+    folder = store.cache_path("fits", key)
+    try:
+        fitted = Fitted(**json.loads((folder / _FACTS).read_text(encoding="utf-8")))
+        return fitted if file_sha256(folder / MODEL_FILE) == fitted.sha256 else None
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def load(store: Store, key: str) -> Any:
+    """The fitted pipeline."""
+    return load_model(store.cache_path("fits", key) / MODEL_FILE)
+
+
+def evaluation(store: Store, key: str) -> "pd.DataFrame | None":
+    """`_row_id`, `prediction` and `dummy` of the evaluation part, as predicted right after the fit."""
+    import pandas as pd
+
+    path = store.cache_path("fits", key) / _EVALUATION
+    return pd.read_parquet(path) if path.is_file() else None
+
+
+def make(store: Store, key: str, rows: "pd.DataFrame", recipe: Recipe) -> Fitted:
+    """Fit, measure on the evaluation part, and keep all of it: the folder appears whole or not at all."""
+    began = perf_counter()
+    fit = fitting.fit_for_evaluation(rows, recipe)
+    seconds = perf_counter() - began
+    fresh = fitting.parts_of(rows, recipe.split).evaluation
+    predicted = fitting.predict_rows(rows, fresh, fit.model, recipe)
+    final = store.cache_path("fits", key)
+    folder = final.with_name(f".{final.name}")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    save_model_file(fit.model, folder / MODEL_FILE)
+    _write_evaluation(folder, rows, fresh, predicted, _dummy(rows, fit.seen, fresh, recipe))
+    fitted = Fitted(
+        key=key,
+        sha256=file_sha256(folder / MODEL_FILE),
+        scores=_scores(rows, fresh, predicted, recipe) | {"fit_seconds": seconds, "training_rows": len(fit.seen)},
+        trained_until=rows[EVENT_TIME].iloc[fit.seen].max().isoformat(),
+        evaluated_until=rows[EVENT_TIME].iloc[fresh].max().isoformat(),
+    )
+    (folder / _FACTS).write_text(json.dumps(asdict(fitted)), encoding="utf-8")
+    shutil.rmtree(final, ignore_errors=True)
+    folder.rename(final)
+    return fitted
+
+
+def _dummy(rows: "pd.DataFrame", seen: np.ndarray, fresh: np.ndarray, recipe: Recipe) -> np.ndarray:
+    model = Dummy().build(recipe.problem, {}, recipe.features, recipe.seed)
+    target = rows[LABEL].to_numpy("float64")[seen]
+    model.fit(np.zeros((len(seen), 1)), target.astype("int64") if recipe.problem == "binary" else target)
+    blank = np.zeros((len(fresh), 1))
+    predicted = model.predict_proba(blank)[:, 1] if recipe.problem == "binary" else model.predict(blank)
+    return np.asarray(predicted, dtype="float64")
+
+
+def _scores(rows: "pd.DataFrame", fresh: np.ndarray, predicted: np.ndarray, recipe: Recipe) -> dict[str, float]:
+    actual = rows[LABEL].to_numpy("float64")[fresh]
+    names = dict.fromkeys((recipe.metric, *_ALSO[recipe.problem]))
+    scores = {f"evaluation_{name}": float(metrics.score(name, actual, predicted)) for name in names}
+    return scores | {"evaluation_rows": float(len(fresh))}
+
+
+def _write_evaluation(
+    folder: Path, rows: "pd.DataFrame", fresh: np.ndarray, predicted: np.ndarray, dummy: np.ndarray
+) -> None:
+    import pandas as pd
+
+    ids = rows[ROW_ID].to_numpy()[fresh]
+    table = pd.DataFrame({ROW_ID: ids, "prediction": predicted, "dummy": dummy})
+    table.to_parquet(folder / _EVALUATION)

@@ -1,0 +1,65 @@
+"""Questions about rows and their labels as they were known at a moment: how new, how many, predicted how."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from tasks.adapters.store import Store
+from tasks.core.features import EVENT_TIME, ROW_ID
+from tasks.core.results import Window
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def newest(store: Store, as_of: datetime) -> datetime | None:
+    """The event time of the newest row whose label was known by `as_of`; None when there is none."""
+    times = _labelled_times(store, as_of)
+    return None if times.empty else times.max().to_pydatetime()
+
+
+def count_after(store: Store, after: datetime, as_of: datetime) -> int:
+    """How many rows with an event time later than `after` have a label that was known by `as_of`."""
+    times = _labelled_times(store, as_of)
+    return int((times > after).sum()) if len(times) else 0
+
+
+def predictions_in(store: Store, version: int, window: Window, as_of: datetime) -> "pd.DataFrame":
+    """A version's predictions of a window: `_row_id, _event_time, prediction, label` (NaN: not known yet)."""
+    import pyarrow.compute as pc
+
+    if not store.exists("predictions"):
+        return store.read("predictions", [ROW_ID, EVENT_TIME, "prediction", "label"])
+    inside = (pc.field(EVENT_TIME) >= window.start) & (pc.field(EVENT_TIME) < window.end)
+    mine = inside & (pc.field("model_version") == version)
+    predictions = store.read("predictions", [ROW_ID, EVENT_TIME, "prediction"], mine)
+    return predictions.merge(_known(store, as_of), on=ROW_ID, how="left")
+
+
+def _labelled_times(store: Store, as_of: datetime) -> "pd.Series":
+    import pandas as pd
+    import pyarrow.compute as pc
+
+    known = _known(store, as_of)
+    if known.empty or not store.exists("events"):
+        return pd.Series([], dtype="datetime64[us, UTC]")
+    events = store.read("events", [ROW_ID, EVENT_TIME], pc.field(EVENT_TIME) < as_of)
+    return events.loc[events[ROW_ID].isin(known[ROW_ID]), EVENT_TIME]
+
+
+def _known(store: Store, as_of: datetime) -> "pd.DataFrame":
+    import pyarrow.compute as pc
+
+    if not store.exists("labels"):
+        return store.read("labels", [ROW_ID, "label"])
+    labels = store.read("labels", [ROW_ID, "label", "known_at"], pc.field("known_at") <= as_of)
+    return labels.sort_values("known_at", kind="stable").drop_duplicates(ROW_ID, keep="last")[[ROW_ID, "label"]]
+
+
+def rows_between(store: Store, start: datetime, end: datetime, as_of: datetime) -> "pd.DataFrame":
+    """The event rows of `start <= time < end` whose label was known by `as_of`, with it as `label`."""
+    import pyarrow.compute as pc
+
+    if not store.exists("events"):
+        return store.read("events", [ROW_ID, EVENT_TIME, "label"])
+    inside = (pc.field(EVENT_TIME) >= start) & (pc.field(EVENT_TIME) < end)
+    return store.read("events", where=inside).merge(_known(store, as_of), on=ROW_ID, how="inner")

@@ -1,0 +1,80 @@
+"""Matplotlib: pictures of a candidate on its evaluation part. Curves and bars only, never a row."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tasks.core import estimators, fitting
+from tasks.core.features import design_matrix
+from tasks.core.fitting import LABEL, Recipe
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_IMPORTANCE_ROWS = 1500
+
+
+def draw(model: Any, rows: "pd.DataFrame", recipe: Recipe, folder: Path) -> None:
+    """Write the plots of a fitted pipeline as PNG files into a folder."""
+    fresh = fitting.parts_of(rows, recipe.split).evaluation
+    part = rows.iloc[fresh]
+    actual = part[LABEL].to_numpy("float64")
+    matrix = design_matrix(part, recipe.features)
+    predicted = np.asarray(estimators.predict(model, matrix, recipe.problem))
+    if recipe.problem == "binary":
+        _curves(actual, predicted, folder)
+    else:
+        _residuals(actual, predicted, folder)
+    _importance(model, matrix, actual, recipe, folder)
+
+
+def _figure(columns: int) -> Any:
+    # The object interface: pyplot keeps global state, and flows run in threads.
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5 * columns, 4.2), layout="constrained")
+    return figure, np.atleast_1d(figure.subplots(1, columns))
+
+
+def _curves(actual: np.ndarray, predicted: np.ndarray, folder: Path) -> None:
+    from sklearn.calibration import CalibrationDisplay
+    from sklearn.metrics import PrecisionRecallDisplay, RocCurveDisplay
+
+    figure, (roc, precision, calibration) = _figure(3)
+    RocCurveDisplay.from_predictions(actual, predicted, ax=roc, plot_chance_level=True, name="candidate")
+    PrecisionRecallDisplay.from_predictions(actual, predicted, ax=precision, plot_chance_level=True, name="candidate")
+    CalibrationDisplay.from_predictions(actual, predicted, ax=calibration, n_bins=10, name="candidate")
+    for axes, title in ((roc, "ROC"), (precision, "Precision and recall"), (calibration, "Calibration")):
+        axes.set_title(f"{title}, evaluation part")
+    figure.savefig(folder / "curves.png", dpi=90)
+
+
+def _residuals(actual: np.ndarray, predicted: np.ndarray, folder: Path) -> None:
+    figure, (scatter, histogram) = _figure(2)
+    scatter.hexbin(actual, predicted, gridsize=40, cmap="viridis", mincnt=1)
+    low, high = float(min(actual.min(), predicted.min())), float(max(actual.max(), predicted.max()))
+    scatter.plot([low, high], [low, high], color="black", linewidth=1)
+    scatter.set(xlabel="actual", ylabel="predicted", title="Predicted against actual, evaluation part")
+    histogram.hist(predicted - actual, bins=50)
+    histogram.set(xlabel="predicted minus actual", ylabel="rows", title="Residuals, evaluation part")
+    figure.savefig(folder / "residuals.png", dpi=90)
+
+
+def _importance(model: Any, matrix: "pd.DataFrame", actual: np.ndarray, recipe: Recipe, folder: Path) -> None:
+    from sklearn.inspection import permutation_importance
+
+    chosen = np.random.default_rng(recipe.seed).permutation(len(matrix))[:_IMPORTANCE_ROWS]
+    scoring = "neg_log_loss" if recipe.problem == "binary" else "neg_mean_absolute_error"
+    if recipe.problem == "binary" and len(np.unique(actual[chosen])) < 2:  # noqa: PLR2004 - the loss needs both classes
+        return
+    found = permutation_importance(
+        model, matrix.iloc[chosen], actual[chosen], scoring=scoring, n_repeats=3, random_state=recipe.seed
+    )
+    order = np.argsort(found.importances_mean)[-20:]
+    figure, (axes,) = _figure(1)
+    axes.barh(
+        [recipe.features.names[i] for i in order], found.importances_mean[order], xerr=found.importances_std[order]
+    )
+    axes.set(xlabel=f"loss of {scoring} when the column is shuffled", title="Permutation importance")
+    figure.savefig(folder / "importance.png", dpi=90)

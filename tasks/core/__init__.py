@@ -1,0 +1,1 @@
+"""Pure decisions: no Prefect, vendor, network, clock, environment or logging. `now` and `seed` come in as arguments."""

@@ -1,0 +1,236 @@
+"""What becomes of a delivery: every row is accepted or quarantined with the rule that refused it, and they add up.
+
+Reading, rules and tables come in as arguments; nothing is read or written here.
+"""
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from tasks.core.columns import FALSE_WORDS, Column
+from tasks.core.features import EVENT_TIME, ROW_ID
+from tasks.core.results import Check, Decision, Verdict, Window
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WHOLE_BATCH = -1
+"""Row number of a quarantine entry that stands for a delivery whose rows could not even be counted."""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One delivered file: its content's SHA-256 is its identity, whatever it is called."""
+
+    name: str
+    sha256: str
+    kind: str
+    ingested_at: datetime
+
+    @property
+    def batch_id(self) -> str:
+        """Short enough to read, long enough not to collide."""
+        return self.sha256[:32]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Which rows are in, and for each that is not, the rules that refused it; `refusal` is set for a whole batch."""
+
+    accepted: "pd.DataFrame"
+    refused: Mapping[int, str]
+    delivered: int
+    refusal: str | None = None
+    checks: tuple[Check, ...] = field(default_factory=tuple)
+
+    @property
+    def quarantined(self) -> int:
+        """Rows that were delivered and not accepted."""
+        return self.delivered - len(self.accepted)
+
+
+def judge_rows(
+    frame: "pd.DataFrame",
+    rules: Mapping[str, Collection[int]],
+    refusals: Sequence[str],
+    max_share: float,
+    checks: Sequence[Check] = (),
+) -> Judged:
+    """Split typed rows (index = row number) by the row rules; refuse all of them when the batch itself is refused.
+
+    Args:
+        frame: the converted rows.
+        rules: rule -> numbers of the rows that break it.
+        refusals: rules that refuse the batch as a whole.
+        max_share: a larger share of refused rows refuses the batch.
+        checks: what the suite answered, carried along for the record.
+    """
+    refused: dict[int, str] = {}
+    for rule, numbers in sorted(rules.items()):
+        for number in dict.fromkeys(numbers):
+            refused[number] = f"{refused[number]}; {rule}" if number in refused else rule
+    share = len(refused) / len(frame) if len(frame) else 0.0
+    reasons = list(refusals)
+    if share > max_share:
+        reasons.append(f"max_quarantined_share ({share:.0%} of rows refused, {max_share:.0%} allowed)")
+    if reasons:
+        whole = "batch: " + "; ".join(reasons)
+        every = {int(number): f"{refused[number]}; {whole}" if number in refused else whole for number in frame.index}
+        return Judged(frame.iloc[:0], every, len(frame), whole, tuple(checks))
+    kept = frame.loc[~frame.index.isin(list(refused))]
+    return Judged(kept, refused, len(frame), None, tuple(checks))
+
+
+def row_ids(frame: "pd.DataFrame", columns: Sequence[Column], batch_id: str) -> "pd.Series":
+    """The id of each row: a digest of its id columns, or of its place in the delivery where there are none."""
+    import pandas as pd
+
+    ids = [column.name for column in columns if column.role == "id"]
+    if not ids:
+        return pd.Series([f"{batch_id}-{number}" for number in frame.index], index=frame.index, dtype=object)
+    # As text before anything else: beside a missing value whole numbers would turn into floats, and ids with them.
+    texts = frame[ids].astype("string").fillna("").astype(object)
+    return (texts.agg("\x1f".join, axis=1) if len(ids) > 1 else texts[ids[0]]).map(row_id_of).astype(object)
+
+
+def row_id_of(value: object) -> str:
+    """The row id of one id value (or of several, joined by the unit separator)."""
+    return hashlib.sha256(str(value).encode()).hexdigest()[:24]
+
+
+def event_times(frame: "pd.DataFrame", columns: Sequence[Column], delivered_at: datetime) -> "pd.Series":
+    """When each event happened, UTC; the time of delivery where no column tells."""
+    import pandas as pd
+
+    column = next((column for column in columns if column.role == "time"), None)
+    if column is None:
+        return pd.Series(pd.Timestamp(delivered_at), index=frame.index).astype("datetime64[us, UTC]")
+    times = frame[column.name]
+    if column.hours_from:
+        # Hours are those of the local clock; one that does not exist or exists twice on its day is no time.
+        local = times.dt.tz_convert(column.timezone).dt.tz_localize(None)
+        local = local + pd.to_timedelta(frame[column.hours_from].astype("float64"), unit="h")
+        times = local.dt.tz_localize(column.timezone, ambiguous="NaT", nonexistent="NaT").dt.tz_convert("UTC")
+    return times.astype("datetime64[us, UTC]")
+
+
+def target_values(texts: "pd.Series", positive: str | None) -> "pd.Series":
+    """The target as float64: 1 and 0 by `positive`, else the number; NaN where there is none.
+
+    `positive` is compared as the column's own type: "1" is the number 1.0, and "yes" is true.
+    """
+    import pandas as pd
+
+    if pd.api.types.is_bool_dtype(texts):
+        values = texts.astype("Float64").astype("float64")
+        return 1 - values if positive is not None and positive.lower() in FALSE_WORDS else values
+    if positive is None:
+        return pd.to_numeric(texts, errors="coerce").astype("float64")
+    if pd.api.types.is_numeric_dtype(texts):
+        matches = texts.astype("float64") == float(positive)
+    else:
+        matches = texts.astype("string") == positive
+    return matches.astype("float64").where(texts.notna())
+
+
+def event_tables(
+    judged: Judged, delivery: Delivery, columns: Sequence[Column], positive: str | None, label_delay: timedelta
+) -> dict[str, "pd.DataFrame"]:
+    """The tables of an events delivery: events, labels (where the target stands in them), quarantine, batches."""
+    import pandas as pd
+
+    rows = judged.accepted
+    tables = closing_tables(judged, delivery, rows[EVENT_TIME] if len(rows) else None)
+    if len(rows):
+        kept = [column.name for column in columns if column.role not in {"ignore", "target"}]
+        moment = pd.Timestamp(delivery.ingested_at)
+        tables["events"] = rows[[*kept, ROW_ID, EVENT_TIME]].assign(_batch_id=delivery.batch_id, _ingested_at=moment)
+    target = next((column.name for column in columns if column.role == "target"), None)
+    if target is not None and len(rows):
+        label = target_values(rows[target], positive)
+        known_at = rows[EVENT_TIME] + pd.Timedelta(label_delay)
+        tables["labels"] = label_table(rows[ROW_ID], label, known_at, delivery).loc[label.notna()]
+    return {name: table for name, table in tables.items() if len(table)}
+
+
+def late_label_tables(
+    judged: Judged, delivery: Delivery, names: tuple[str, str, str], positive: str | None
+) -> dict[str, "pd.DataFrame"]:
+    """The tables of a labels delivery; `names` are its columns of id, label and the time at which it became known."""
+    rows = judged.accepted
+    identity, label, known_at = names
+    tables = closing_tables(judged, delivery, rows[known_at] if len(rows) else None)
+    if len(rows):
+        values = target_values(rows[label], positive)
+        tables["labels"] = label_table(rows[identity].map(row_id_of), values, rows[known_at], delivery)
+    return {name: table for name, table in tables.items() if len(table)}
+
+
+def label_table(ids: "pd.Series", label: "pd.Series", known_at: "pd.Series", delivery: Delivery) -> "pd.DataFrame":
+    """Rows of the labels table."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        {ROW_ID: ids, "label": label.astype("float64"), "known_at": known_at, "_batch_id": delivery.batch_id}
+    )
+
+
+def closing_tables(judged: Judged, delivery: Delivery, times: "pd.Series | None") -> dict[str, "pd.DataFrame"]:
+    """The quarantine rows of a delivery and its one row in `batches`, which closes its publication."""
+    import pandas as pd
+
+    moment = pd.Timestamp(delivery.ingested_at)
+    refused = dict(judged.refused) or ({WHOLE_BATCH: judged.refusal} if judged.refusal else {})
+    quarantine = pd.DataFrame(
+        {"_batch_id": delivery.batch_id, "_row_number": list(refused), "rule": list(refused.values())}
+    ).assign(_ingested_at=moment)
+    span = (times.min(), times.max()) if times is not None and len(times) else (pd.NaT, pd.NaT)
+    batch = {
+        "_batch_id": delivery.batch_id,
+        "sha256": delivery.sha256,
+        "name": delivery.name,
+        "kind": delivery.kind,
+        "delivered": judged.delivered,
+        "accepted": len(judged.accepted),
+        "quarantined": judged.quarantined,
+        "refusal": judged.refusal or "",
+        "first_event": span[0],
+        "last_event": span[1],
+        "_ingested_at": moment,
+    }
+    batches = pd.DataFrame([batch])
+    for name in ("first_event", "last_event"):
+        batches[name] = pd.to_datetime(batches[name], utc=True).astype("datetime64[us, UTC]")
+    return {"quarantine": quarantine, "batches": batches}
+
+
+def decision_of(batch: "pd.Series", quarantine: "pd.DataFrame", pipeline: str, as_of: datetime) -> Decision:
+    """The journal's decision on a published batch: its row of `batches` and its rows of `quarantine` tell it all."""
+    import pandas as pd
+
+    rules: dict[str, int] = {}
+    for told in quarantine.get("rule", ()):
+        for rule in str(told).split("; "):
+            rules[rule] = rules.get(rule, 0) + 1
+    refusal = str(batch["refusal"])
+    counts = {name: int(batch[name]) for name in ("delivered", "accepted", "quarantined")}
+    told = f"{counts['accepted']} of {counts['delivered']} rows accepted, {counts['quarantined']} quarantined"
+    span = None
+    if not pd.isna(batch["first_event"]):
+        end = batch["last_event"].to_pydatetime() + timedelta(microseconds=1)
+        span = Window(batch["first_event"].to_pydatetime(), end)
+    return Decision(
+        key=f"ingestion:{batch['_batch_id']}",
+        pipeline=pipeline,
+        kind="ingestion",
+        verdict=Verdict.FAIL if refusal else Verdict.PASS,
+        outcome="quarantined" if refusal else "accepted",
+        reason=refusal or told,
+        as_of=as_of,
+        window=span,
+        evidence={"batch": str(batch["_batch_id"]), "name": str(batch["name"]), "kind": str(batch["kind"])}
+        | counts
+        | {"rules": rules},
+    )

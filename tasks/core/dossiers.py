@@ -1,0 +1,151 @@
+"""The pages that explain a run: what came in, what was decided, the numbers, what happens next. Markdown for people.
+
+Only names, counts, verdicts and reasons; never a cell value. Where a page is shown is decided elsewhere.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from tasks.core.results import Check, Decision, Number, Verdict
+
+# Signs that any text font has: emoji are empty boxes where no emoji font is installed.
+_MARK = {Verdict.PASS: "✓ pass", Verdict.FAIL: "**✗ fail**", Verdict.UNKNOWN: "**? unknown**"}
+_NEXT = {
+    "quiet": "Nothing. The next check follows its schedule.",
+    "noted": "Nothing: the data changed and the model still does what it promised. The change is written down.",
+    "waiting": "Wait: labels or rows are still missing. The next check looks again.",
+    "alerted": "**Look at it**: something could not be judged, and nothing is done on a guess. See the reasons above.",
+    "broken data": "**Look at the source**: this data looks broken. Nothing is trained on it; see the columns above.",
+    "triggered": "A retraining run was started by this check. Its own page tells how it ends.",
+    "suppressed": "No retraining: a limit of the governor stands in the way. See `governor` in the pipeline's file.",
+    "promoted": "This version is champion now; the next scoring uses it. `keepfit rollback {pipeline}` takes it back.",
+    "refused": "The champion stays. A later training, with more labels, may pass. Gates stand in the pipeline's file.",
+}
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A markdown table; bars and line breaks inside cells are made harmless."""
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    lines += ["| " + " | ".join(_cell(value) for value in row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def checks_table(checks: Sequence[Check]) -> str:
+    """One line per check."""
+    return table(("check", "verdict", "reason"), [(c.name, _MARK[c.verdict], c.reason) for c in checks])
+
+
+def page(title: str, lead: str, parts: Sequence[str], links: Mapping[str, str] | None = None) -> str:
+    """A whole page: heading, one sentence, parts, links."""
+    shown = [f"[{name}]({address})" for name, address in (links or {}).items()]
+    return "\n\n".join([f"# {title}", lead, *parts, *(["See also: " + ", ".join(shown)] if shown else [])])
+
+
+def ingestion_page(
+    pipeline: str, decisions: Sequence[Decision], unsettled: Sequence[str], repairs: Sequence[str]
+) -> str:
+    """What was delivered and what became of it."""
+    rows = [
+        (d.evidence["name"], d.evidence["kind"], d.evidence["delivered"], d.evidence["accepted"],
+         d.evidence["quarantined"], _rules(d.evidence["rules"]))
+        for d in decisions
+    ]  # fmt: skip
+    refused = [d for d in decisions if d.outcome == "quarantined"]
+    lead = f"{len(decisions)} new deliveries; {len(refused)} refused whole." if decisions else "No new deliveries."
+    parts = (
+        [table(("delivery", "kind", "delivered", "accepted", "quarantined", "rules that refused"), rows)]
+        if rows
+        else []
+    )
+    parts += [f"**{_cell(d.evidence['name'])} was refused**: {_cell(d.reason)}" for d in refused]
+    parts += [f"Left alone, still being written: {_cell(', '.join(unsettled))}."] if unsettled else []
+    after = "Have refused deliveries corrected and delivered again under any name." if refused else "Scoring follows."
+    return page(f"Ingestion of {pipeline}", lead, [*parts, *_repairs(repairs), f"**Next:** {after}"])
+
+
+def training_page(
+    pipeline: str, reason: str, facts: Mapping[str, Number], trials: Sequence[Sequence[object]], outcome: str,
+    links: Mapping[str, str],
+) -> str:  # fmt: skip
+    """Why it trained, on what, what won, and what became of it."""
+    parts = [
+        f"**Why:** {_cell(reason)}",
+        f"**Outcome:** {_cell(outcome)}",
+        "**Next:** the promotion run below this one holds every gate's answer; see *Subflow Runs*.",
+        table(("fact", "value"), list(facts.items())),
+        "### Search, best first\n\n" + table(("family", "tuning score", "seconds", "parameters"), trials),
+    ]
+    return page(f"Training of {pipeline}", f"A candidate was {_cell(outcome.split(':', maxsplit=1)[0])}.", parts, links)
+
+
+def promotion_page(decision: Decision, gates: Sequence[Check], links: Mapping[str, str]) -> str:
+    """Every gate's answer and the decision."""
+    version, rival = decision.evidence["version"], decision.evidence["replaces"]
+    lead = f"Version {version} was **{decision.outcome}**" + (
+        f" against champion {rival}." if rival else "; no champion."
+    )
+    duel = next((gate for gate in gates if gate.name == "beats_champion" and gate.numbers.get("rows")), None)
+    parts = [*_answer(decision), checks_table(gates)]
+    if duel:
+        keys = ("answer", "difference", "low", "high", "rows", "blocks")
+        parts.append("### The duel\n\n" + table(keys, [[_number(duel.numbers.get(key)) for key in keys]]))
+    return page(f"Promotion in {decision.pipeline}", lead, parts, links)
+
+
+def scoring_page(decision: Decision) -> str:
+    """Which version scored what."""
+    scored = decision.evidence["batches"]
+    rows = [(batch[:12], count) for batch, count in scored.items()]
+    parts = [table(("batch", "rows"), rows)] if rows else ["Nothing was due."]
+    return page(f"Scoring of {decision.pipeline}", _cell(decision.reason) + ".", [*parts, "**Next:** monitoring."])
+
+
+def monitoring_page(
+    decision: Decision, checks: Sequence[Check], columns: Sequence[Check], links: Mapping[str, str]
+) -> str:
+    """The verdicts of a check, its decision, and the columns that moved most."""
+    lead = f"Champion {decision.evidence['version']}, window {decision.window}: **{decision.outcome}**."
+    moved = sorted(columns, key=lambda check: -float(check.numbers.get("distance") or 0))[:12]
+    shown = [
+        (c.name, _MARK[c.verdict], *(_number(c.numbers.get(key)) for key in ("distance", "threshold"))) for c in moved
+    ]
+    parts = [*_answer(decision), checks_table(checks)]
+    parts += ["### Columns\n\n" + table(("column", "verdict", "distance", "threshold"), shown)] if shown else []
+    return page(f"Monitoring of {decision.pipeline}", lead, parts, links)
+
+
+def reconciliation_page(pipeline: str, repairs: Sequence[str], unknown: Sequence[str], checks: Sequence[Check]) -> str:
+    """What was repaired and how the invariants stand."""
+    broken = [check for check in checks if not check.passed]
+    lead = f"{len(checks) - len(broken)} of {len(checks)} invariants hold." if checks else "Nothing was checked."
+    parts = [*_repairs(repairs), *(f"Could not look at {_cell(line)}" for line in unknown), checks_table(checks)]
+    return page(f"Reconciliation of {pipeline}", lead, parts)
+
+
+def _repairs(lines: Sequence[str]) -> list[str]:
+    return ["**Repaired after a crash:**\n\n" + "\n".join(f"- {_cell(line)}" for line in lines)] if lines else []
+
+
+def _rules(counts: Mapping[str, int]) -> str:
+    shown = sorted(counts.items(), key=lambda pair: -pair[1])
+    return ", ".join(f"{rule} ({count})" for rule, count in shown[:4]) + (" …" if len(shown) > 4 else "")  # noqa: PLR2004
+
+
+def _answer(decision: Decision) -> list[str]:
+    """Reason and next step: they stand above the tables, where a page begins, not below a scroll."""
+    return [f"**Why:** {_cell(decision.reason)}", f"**Next:** {_next(decision)}"]
+
+
+def _next(decision: Decision) -> str:
+    return _NEXT.get(decision.outcome, "See the journal.").replace("{pipeline}", decision.pipeline)
+
+
+def _number(value: Number) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str("" if value is None else value)
+
+
+def _cell(value: object) -> str:
+    text = _number(value) if isinstance(value, float) else str(value)
+    # Backslashes first, or one before a bar would undo the bar's own; a picture would be fetched from its address.
+    for harmful, harmless in (("\\", "\\\\"), ("|", "\\|"), ("<", "&lt;"), ("![", "!\\[")):
+        text = text.replace(harmful, harmless)
+    return " ".join(text.split())

@@ -1,0 +1,183 @@
+"""When a window has drifted: thresholds that chance alone crosses at a stated rate; verdicts per column and dataset.
+
+Pure judgement over distances that somebody measured (adapters.drift_metrics, or distances). Broken data: data_signals.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from math import ceil
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from tasks.core.distances import Method, chance_distances
+from tasks.core.durations import Duration
+from tasks.core.pairs import OTHER, Pair
+from tasks.core.results import Check, Verdict
+
+PARTS = 3  # one check may alarm in three ways (data drift, prediction drift, broken data) that share its error rate
+
+
+class Drift(BaseModel):
+    """How a pipeline watches its data: which rows, which distances, and how rarely it may alarm for nothing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    window: Duration = Field(default=timedelta(days=30), description="The event time that one check looks back on.")
+    max_rows: int = Field(default=50_000, ge=100, description="Rows sampled from each side.")
+    min_rows: int = Field(default=30, ge=10, description="With fewer values on a side the answer is unknown.")
+    numerical: Method = Field(default="wasserstein", description="Distance of numerical columns.")
+    numerical_threshold: float = Field(default=0.1, gt=0, description="Smaller distances are never drift.")
+    categorical: Literal["jensenshannon", "psi"] = Field(
+        default="jensenshannon", description="Distance of categorical columns."
+    )
+    categorical_threshold: float = Field(default=0.1, gt=0, description="Smaller distances are never drift.")
+    share: float = Field(
+        default=0.3, ge=0, le=1, description="Share of drifted columns that makes the data drift; one at least."
+    )
+    one_false_alarm_in: int = Field(
+        default=100, ge=10, le=10_000, description="On unchanged data at most one check in this many alarms."
+    )
+    resamples: int = Field(default=200, ge=100, le=5_000, description="Least simulated samples per column.")
+
+    def method(self, pair: Pair) -> Method:
+        """The distance for this column."""
+        return self.numerical if pair.numerical else self.categorical
+
+    def configured(self, pair: Pair) -> float:
+        """The threshold that was configured for this column."""
+        return self.numerical_threshold if pair.numerical else self.categorical_threshold
+
+    def needed(self, columns: int) -> int:
+        """How many of so many columns have to drift before the data is said to drift."""
+        return max(1, ceil(self.share * columns - 1e-9))
+
+    def level(self, columns: int) -> float:
+        """The false alarm rate that one column of so many may have.
+
+        At least k of s columns alarm with probability s * level / k at most, whatever the dependence between them
+        (Markov's inequality on their number; Lehmann and Romano, Generalizations of the familywise error rate, 2005).
+        """
+        return self.needed(columns) / max(1, columns) / self.one_false_alarm_in / PARTS
+
+
+def noise_threshold(pair: Pair, config: Drift, level: float, seed: int) -> float:
+    """The distance that samples of these sizes exceed with probability `level` though nothing has changed.
+
+    Simulated by `chance_distances` from the reference. The tail beyond the simulation is that of a gamma distribution
+    fitted by moments: to the squared distance, which is chi-square-like for both jensenshannon and wasserstein, or to
+    the PSI itself. Its spread is taken two standard errors wide, and it is never below the simulated quantile. The unit
+    of the Wasserstein distance, the reference's deviation, is an estimate too: two of its standard errors are added.
+    """
+    from scipy.stats import gamma
+
+    method = config.method(pair)
+    simulated = chance_distances(pair, method, config.resamples, np.random.default_rng(seed))
+    power = 1 if method == "psi" else 2
+    values = simulated**power
+    mean, variance = float(values.mean()), _cautious_variance(values)
+    margin = 1 + 2 * _scale_error(pair.reference) if method == "wasserstein" else 1.0
+    if variance <= 0:
+        return float(mean ** (1 / power)) * margin
+    fitted = float(gamma.isf(level, mean**2 / variance, scale=variance / mean))
+    return max(float(fitted ** (1 / power)), float(np.quantile(simulated, 1 - level))) * margin
+
+
+def _scale_error(reference: NDArray[np.float64]) -> float:
+    """The relative standard error of a sample's standard deviation, from its kurtosis; 0 for a constant."""
+    centred = reference - reference.mean()
+    variance = float((centred**2).mean())
+    kurtosis = float((centred**4).mean()) / variance**2 if variance > 0 else 1.0
+    return float(0.5 * np.sqrt(max(kurtosis - 1, 0.0) / len(reference)))
+
+
+def _cautious_variance(values: NDArray[np.float64]) -> float:
+    variance = float(values.var(ddof=1))
+    fourth = float(((values - values.mean()) ** 4).mean())
+    error = max(fourth - variance**2, 0.0) ** 0.5 / len(values) ** 0.5
+    return float(variance + 2 * error)
+
+
+def noise_thresholds(pairs: Mapping[str, Pair], config: Drift, seed: int) -> dict[str, float | None]:
+    """The `noise_threshold` of columns judged together; None where a side is empty or the reference constant."""
+    level = config.level(len(pairs))
+    return {
+        name: None
+        if not len(pair.current) or not len(pair.reference) or pair.constant_reference
+        else noise_threshold(pair, config, level, seed + place)
+        for place, (name, pair) in enumerate(sorted(pairs.items()))
+    }
+
+
+def judge_column(name: str, pair: Pair, measured: float | None, noise: float | None, config: Drift) -> Check:
+    """Judge one column: fail when the distance reaches both its configured threshold and the noise at this size.
+
+    Unknown when a side has fewer than `min_rows` values, when the reference is one constant (a distance has no scale
+    then; whether the values are new is asked by data_signals), or when nothing could be measured.
+    """
+    rows = {"rows_reference": len(pair.reference), "rows_current": len(pair.current)}
+    if min(rows.values()) < config.min_rows:
+        reason = f"too few values: {rows['rows_reference']} in the reference and {rows['rows_current']} in the window"
+        seen = f"; only a distance beyond {noise:.2g} could have been told from chance" if noise else ""
+        return Check(name, Verdict.UNKNOWN, f"{reason}, {config.min_rows} are needed on each side{seen}", rows)
+    if pair.constant_reference:
+        if not pair.numerical and pair.reference[0] == OTHER:
+            reason = "no category occurs often enough to compare; free text and ids are better ignored"
+            return Check(name, Verdict.UNKNOWN, reason, rows)
+        same = bool((pair.current == pair.reference[0]).all())
+        verdict, reason = (Verdict.PASS, "so does the window") if same else (Verdict.UNKNOWN, "no scale to compare on")
+        return Check(name, verdict, f"the reference holds a single value: {reason}", rows)
+    if measured is None or noise is None or not np.isfinite(measured):
+        return Check(name, Verdict.UNKNOWN, "the distance could not be measured", rows)
+    configured = config.configured(pair)
+    threshold = max(configured, noise)
+    drifted = measured >= threshold
+    source = "configured" if noise <= configured else f"noise of {rows['rows_current']} rows"
+    compared = "reaches" if drifted else "is below"
+    reason = f"{config.method(pair)} distance {measured:.3g} {compared} {threshold:.3g} ({source})"
+    numbers = {"distance": measured, "threshold": threshold, "configured": configured, "noise": noise, **rows}
+    return Check(name, Verdict.FAIL if drifted else Verdict.PASS, reason, numbers)
+
+
+def judge_drift(
+    pairs: Mapping[str, Pair],
+    distances: Mapping[str, float | None],
+    noise: Mapping[str, float | None],
+    config: Drift,
+    *,
+    name: str = "data drift",
+) -> tuple[Check, tuple[Check, ...]]:
+    """Judge columns and the dataset they form; returns the dataset's check and the columns' checks.
+
+    `noise` comes from `noise_thresholds` on the same columns. On exchangeable rows of an unchanged source the dataset
+    fails in at most one of `PARTS * one_false_alarm_in` calls, at any number of rows and columns. Call it once for the
+    features and once for the prediction ("prediction drift"). Rows that come in clusters (one customer's thousand in a
+    day) are fewer than they look: the rate is then higher.
+    """
+    checks = tuple(
+        judge_column(column, pair, distances.get(column), noise.get(column), config)
+        for column, pair in sorted(pairs.items())
+    )
+    return judge_dataset(checks, config, name=name), checks
+
+
+def judge_dataset(checks: Sequence[Check], config: Drift, *, name: str = "data drift") -> Check:
+    """Fold the columns' checks: fail when enough columns drift, unknown when the unknown ones could decide it."""
+    count = {verdict: sum(check.verdict is verdict for check in checks) for verdict in Verdict}
+    needed, columns = config.needed(len(checks)), len(checks)
+    drifted, unknown = count[Verdict.FAIL], count[Verdict.UNKNOWN]
+    numbers = {
+        "drifted": drifted, "unknown": unknown, "columns": columns, "needed": needed,
+        "share": drifted / columns if columns else None,
+    }  # fmt: skip
+    if not columns:
+        return Check(name, Verdict.UNKNOWN, "there is no column to compare", numbers)
+    reason = f"{drifted} of {columns} columns drifted; {needed} make a drift"
+    if drifted >= needed:
+        worst = ", ".join(check.name for check in checks if check.verdict is Verdict.FAIL)
+        return Check(name, Verdict.FAIL, f"{reason}: {worst}", numbers)
+    if drifted + unknown >= needed:
+        return Check(name, Verdict.UNKNOWN, f"{reason}, and {unknown} could not be judged", numbers)
+    return Check(name, Verdict.PASS, reason, numbers)

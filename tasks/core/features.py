@@ -1,0 +1,54 @@
+"""From typed event rows to the matrix that models see: one function for training, scoring and monitoring alike.
+
+Nothing is fitted here; whatever learns from data (imputing, encoding, scaling) lives inside the scikit-learn pipeline.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from tasks.core.columns import Column
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CalendarPart = Literal["hour", "weekday", "month", "day_of_year"]
+EVENT_TIME = "_event_time"
+ROW_ID = "_row_id"
+MISSING = "(missing)"
+
+
+@dataclass(frozen=True)
+class Features:
+    """The model's inputs: `numerical` (float64), `categorical` (str), `calendar` (whole numbers of local time)."""
+
+    numerical: tuple[str, ...]
+    categorical: tuple[str, ...]
+    calendar: tuple[CalendarPart, ...] = ()
+    timezone: str = "UTC"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All columns of the matrix, in order."""
+        return (*self.numerical, *self.categorical, *(f"calendar_{part}" for part in self.calendar))
+
+
+def features_of(columns: Sequence[Column], calendar: Sequence[CalendarPart]) -> Features:
+    """Sort the feature columns by kind; only columns with the role `feature` get in."""
+    chosen = [column for column in columns if column.role == "feature"]
+    numerical = tuple(c.name for c in chosen if c.type in {"integer", "number", "boolean"})
+    categorical = tuple(c.name for c in chosen if c.type in {"category", "string"})
+    zone = next((c.timezone for c in columns if c.role == "time"), "UTC")
+    return Features(numerical, categorical, tuple(calendar), zone)
+
+
+def design_matrix(events: "pd.DataFrame", features: Features) -> "pd.DataFrame":
+    """Build the matrix (rows x features.names) from event rows that hold the feature columns and `_event_time`."""
+    import pandas as pd
+
+    matrix: dict[str, Any] = {name: events[name].astype("float64").to_numpy() for name in features.numerical}
+    matrix |= {name: events[name].astype(object).where(events[name].notna(), MISSING) for name in features.categorical}
+    local = pd.to_datetime(events[EVENT_TIME], utc=True).dt.tz_convert(features.timezone).dt
+    parts = {"hour": "hour", "weekday": "weekday", "month": "month", "day_of_year": "dayofyear"}
+    matrix |= {f"calendar_{part}": getattr(local, parts[part]).to_numpy("float64") for part in features.calendar}
+    return pd.DataFrame(matrix, index=events.index, columns=list(features.names))

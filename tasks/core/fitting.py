@@ -1,0 +1,142 @@
+"""What one fit means: from labelled rows and a recipe to a fitted pipeline and its score on later rows.
+
+Choosing among fits belongs to the search, judging to the gates. A recipe's key names a fit for ever.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tasks.core import estimators, metrics
+from tasks.core.errors import DataRejected
+from tasks.core.estimators import Candidate, Dummy
+from tasks.core.features import EVENT_TIME, Features, design_matrix
+from tasks.core.splits import Parts, Split, split_parts, within_history
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LABEL = "label"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything besides the rows and the code that a fit depends on."""
+
+    problem: metrics.Problem
+    metric: metrics.MetricName
+    features: Features
+    split: Split
+    family: Candidate | Dummy
+    parameters: Mapping[str, Any]
+    history: timedelta
+    seed: int
+
+    def as_text(self) -> str:
+        """Canonical JSON."""
+        return json.dumps(
+            {
+                "problem": self.problem,
+                "metric": self.metric,
+                "features": asdict(self.features),
+                "split": self.split.model_dump(mode="json"),
+                "family": self.family.model_dump(mode="json"),
+                "parameters": dict(self.parameters),
+                "history": self.history.total_seconds(),
+                "seed": self.seed,
+            },
+            sort_keys=True,
+        )
+
+    def key(self, snapshot_digest: str, code_digest: str) -> str:
+        """SHA-256 that is equal exactly when snapshot, code and recipe are."""
+        return hashlib.sha256(json.dumps([snapshot_digest, code_digest, self.as_text()]).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted pipeline and the positions of the rows that it has seen."""
+
+    model: Any
+    seen: np.ndarray
+
+
+def parts_of(frame: "pd.DataFrame", split: Split) -> Parts:
+    """The parts of a labelled frame by its event time."""
+    return split_parts(_times(frame), split)
+
+
+def fit_on_train(frame: "pd.DataFrame", recipe: Recipe) -> float:
+    """Fit on the train part (as far back as the recipe's history) and return the score on the tuning part."""
+    parts = parts_of(frame, recipe.split)
+    fit = _fit(frame, within_history(_times(frame), parts.train, recipe.history), recipe)
+    return score_on(frame, parts.tuning, fit.model, recipe)
+
+
+def fit_for_evaluation(frame: "pd.DataFrame", recipe: Recipe) -> Fit:
+    """Fit on train and tuning rows together; the evaluation part stays unseen."""
+    return _fit(frame, seen_positions(frame, recipe.split, recipe.history), recipe)
+
+
+def seen_positions(frame: "pd.DataFrame", split: Split, history: timedelta) -> np.ndarray:
+    """Positions of the rows that a model of this split and history was fitted on; all others are fresh to it."""
+    parts = parts_of(frame, split)
+    return np.sort(within_history(_times(frame), np.concatenate([parts.train, parts.tuning]), history))
+
+
+def days_of(frame: "pd.DataFrame") -> np.ndarray:
+    """The UTC day of each row as an int: rows of one day stay together when rows are resampled."""
+    return _times(frame).astype("datetime64[D]").astype("int64")
+
+
+def predict_rows(frame: "pd.DataFrame", positions: np.ndarray, model: Any, recipe: Recipe) -> np.ndarray:
+    """Predictions (float64, one per position)."""
+    matrix = design_matrix(frame.iloc[positions], recipe.features)
+    return np.asarray(estimators.predict(model, matrix, recipe.problem))
+
+
+def score_on(frame: "pd.DataFrame", positions: np.ndarray, model: Any, recipe: Recipe) -> float:
+    """The recipe's metric on some rows."""
+    actual = frame[LABEL].to_numpy("float64")[positions]
+    return metrics.score(recipe.metric, actual, predict_rows(frame, positions, model, recipe))
+
+
+def _fit(frame: "pd.DataFrame", positions: np.ndarray, recipe: Recipe) -> Fit:
+    rows = frame.iloc[np.sort(positions)]
+    target = rows[LABEL].to_numpy("float64")
+    if len(rows) < recipe.split.min_rows:
+        raise DataRejected(
+            f"Only {len(rows)} training rows lie within {recipe.history}; at least {recipe.split.min_rows} are needed. "
+            "Lengthen split.history or lower split.min_rows."
+        )
+    if recipe.problem == "binary":
+        _refuse_lone_classes(target)
+        target = target.astype("int64")
+    model = recipe.family.build(recipe.problem, recipe.parameters, recipe.features, recipe.seed)
+    model.fit(design_matrix(rows, recipe.features), target)
+    return Fit(model, np.sort(positions))
+
+
+def _refuse_lone_classes(target: np.ndarray) -> None:
+    classes, counts = np.unique(target, return_counts=True)
+    if len(classes) < 2:  # noqa: PLR2004 - two classes are what binary means
+        raise DataRejected(
+            f"All {len(target)} training rows are of one class; a classifier cannot learn from them. "
+            "Check the labels (and `positive`), or wait for more of them."
+        )
+    if counts.min() < 2:  # noqa: PLR2004 - early stopping holds rows of each class back
+        raise DataRejected(
+            f"Only 1 of {len(target)} training rows is of the other class; a classifier cannot learn from it. "
+            "Check the labels (and `positive`), or wait for more of them."
+        )
+
+
+def _times(frame: "pd.DataFrame") -> np.ndarray:
+    import pandas as pd
+
+    return pd.to_datetime(frame[EVENT_TIME], utc=True).dt.tz_localize(None).to_numpy("datetime64[us]")

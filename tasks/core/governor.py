@@ -1,0 +1,107 @@
+"""The governor: may a retraining start now? It knows history, clock and lease as arguments, and no signals.
+
+Every refusal names its rule, so that a suppressed trigger can be written down with its reason.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tasks.core.durations import Duration, format_duration
+from tasks.core.results import Check, Number, Verdict
+
+NAME = "governor"
+Rule = Literal["mode", "single_flight", "cooldown", "budget", "min_new_labels", "circuit_breaker"]
+
+
+class Governor(BaseModel):
+    """Limits on retrainings that start by themselves; a person's own run on demand does not ask the governor.
+
+    observe: write down only. suggest: a person starts it. auto: start. At most `budget` starts in any `period`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mode: Literal["observe", "suggest", "auto"] = "auto"
+    cooldown: Annotated[Duration, Field(ge=timedelta(0))] = timedelta(days=7)
+    budget: int = Field(default=8, ge=0)
+    period: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(days=30)
+    min_new_labels: int = Field(default=100, ge=0)
+    give_up_after: int = Field(default=3, ge=1)
+
+
+@dataclass(frozen=True)
+class PastTraining:
+    """One training that was started: when it was decided (UTC) and how it ended."""
+
+    decided_at: datetime
+    outcome: Literal["promoted", "refused", "failed", "running"]
+
+
+# A rule's answer: the rule, fail or unknown, the reason.
+_Objection = tuple[Rule, Verdict, str]
+
+
+def govern(
+    config: Governor,
+    *,
+    history: Sequence[PastTraining],
+    now: datetime,
+    new_labels: int | None,
+    lease_held: bool | None,
+) -> Check:
+    """Pass = may start. Fail = suppressed; unknown = cannot tell, hence suppressed. `numbers["rule"]` names the rule.
+
+    `history` holds the pipeline's trainings in any order; `new_labels` counts labelled rows that the champion was not
+    trained on; `lease_held` says whether a training holds the pipeline's lease. None = could not be read. A training
+    whose outcome is `running` blocks even without a lease: it may still wait for a worker; the reconciler ends dead
+    ones.
+    """
+    past = sorted(history, key=lambda training: training.decided_at)
+    objections = [
+        *_by_state(config, past, lease_held),
+        *_by_clock(config, past, now),
+        *_by_worth(config, past, new_labels),
+    ]
+    numbers: dict[str, Number] = {
+        "rule": None, "starts": len(past), "new_labels": new_labels, "lease_held": lease_held, "mode": config.mode,
+    }  # fmt: skip
+    if not objections:
+        return Check(NAME, Verdict.PASS, "no rule objects: a retraining may start", numbers)
+    # A sure objection tells more than one that could not be read.
+    rule, verdict, _ = min(objections, key=lambda objection: objection[1] is not Verdict.FAIL)
+    return Check(NAME, verdict, "; ".join(f"{name}: {why}" for name, _, why in objections), {**numbers, "rule": rule})
+
+
+def _by_state(config: Governor, past: Sequence[PastTraining], lease_held: bool | None) -> Iterator[_Objection]:
+    if config.mode != "auto":
+        yield "mode", Verdict.FAIL, f"this pipeline is set to {config.mode}; a person may run training on demand"
+    if lease_held or any(training.outcome == "running" for training in past):
+        yield "single_flight", Verdict.FAIL, "a training is under way; if it died, reconciliation ends it"
+    elif lease_held is None:
+        yield "single_flight", Verdict.UNKNOWN, "it is not known whether a training is under way"
+
+
+def _by_clock(config: Governor, past: Sequence[PastTraining], now: datetime) -> Iterator[_Objection]:
+    # A start that lies after `now` (a replay of the past, a clock set back) counts as recent, never as long ago.
+    if past and now - past[-1].decided_at < config.cooldown:
+        ends = past[-1].decided_at + config.cooldown
+        yield "cooldown", Verdict.FAIL, f"cooldown of {format_duration(config.cooldown)} lasts until {ends.isoformat()}"
+    recent = sum(now - training.decided_at < config.period for training in past)
+    if recent >= config.budget:
+        spent = f"{recent} starts within {format_duration(config.period)}, the budget is {config.budget}"
+        yield "budget", Verdict.FAIL, spent
+
+
+def _by_worth(config: Governor, past: Sequence[PastTraining], new_labels: int | None) -> Iterator[_Objection]:
+    if new_labels is None:
+        yield "min_new_labels", Verdict.UNKNOWN, "it is not known how many labels are new"
+    elif new_labels < config.min_new_labels:
+        yield "min_new_labels", Verdict.FAIL, f"{new_labels} new labels, at least {config.min_new_labels} are needed"
+    ended = [training for training in past if training.outcome != "running"][-config.give_up_after :]
+    if len(ended) == config.give_up_after and all(training.outcome != "promoted" for training in ended):
+        told = f"the last {len(ended)} trainings promoted nothing; look at them and run training on demand"
+        yield "circuit_breaker", Verdict.FAIL, told

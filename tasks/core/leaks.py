@@ -1,0 +1,121 @@
+"""Columns that give the target away: one that alone predicts it almost perfectly, or several that add up to it.
+
+Belongs here: the search and its evidence in words. What becomes of a suspicious column is `tasks.core.profile`'s.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+Floats = npt.NDArray[np.float64]
+
+FEWEST_ROWS, MOST_ROWS = 100, 20_000
+ALONE = 0.98
+_UNEXPLAINED = 1e-4  # share of the target's variance that rounding may leave
+_COLLINEAR = 1e-9
+_FOLDS, _LEAVES = 3, 200
+
+
+@dataclass(frozen=True)
+class Leak:
+    """Columns that together give the target away, and why that is believed."""
+
+    columns: tuple[str, ...]
+    reason: str
+
+
+def find_leaks(columns: pd.DataFrame, target: Floats, binary: bool) -> tuple[Leak, ...]:
+    """Search `columns` (n x p, float, NaN = missing, categories as codes) for what gives `target` (n, complete) away.
+
+    At most MOST_ROWS evenly spaced rows are looked at; with fewer than FEWEST_ROWS nothing can be said and nothing is.
+    """
+    if len(columns) < FEWEST_ROWS or not columns.shape[1]:
+        return ()
+    step = -(-len(columns) // MOST_ROWS)
+    columns, target = columns.iloc[::step], target[::step]
+    leaks = [Leak((str(name),), reason) for name in columns if (reason := _alone(columns[name], target, binary))]
+    leaks += _together(columns.fillna(0.0), target, ("add up to", " + "))
+    positive = target > 0
+    if not binary and positive.mean() > 1 - _UNEXPLAINED:
+        factors = columns.loc[positive, (columns[positive] > 0).all()]
+        logs = pd.DataFrame(np.log(factors.to_numpy()), columns=factors.columns)
+        found = _together(logs, np.log(target[positive]), ("multiply to", " * "))
+        known = [set(leak.columns) for leak in leaks]
+        leaks += [leak for leak in found if not any(names <= set(leak.columns) for names in known)]
+    return tuple(leaks)
+
+
+def _alone(column: pd.Series, target: Floats, binary: bool) -> str | None:
+    """Out-of-fold AUC, or R2 on the target's ranks, of a tree whose leaves are too large to learn rows by heart."""
+    from scipy.stats import rankdata
+    from sklearn.metrics import r2_score, roc_auc_score
+    from sklearn.model_selection import KFold, cross_val_predict
+    from sklearn.tree import DecisionTreeRegressor
+
+    if column.nunique(dropna=False) < 2:  # noqa: PLR2004 - a constant
+        return None
+    matrix = column.to_numpy(dtype=float)[:, None]
+    leaf = max(5, len(column) // _LEAVES)
+    tree = DecisionTreeRegressor(min_samples_leaf=leaf, random_state=0)
+    truth = target if binary else rankdata(target)
+    predicted = cross_val_predict(tree, matrix, truth, cv=KFold(_FOLDS, shuffle=True, random_state=0))
+    value = float((roc_auc_score if binary else r2_score)(truth, predicted))
+    if value < ALONE:
+        return None
+    return f"alone it predicts the target almost perfectly ({'AUC' if binary else 'rank R2'} {value:.3f})"
+
+
+def _together(columns: pd.DataFrame, target: Floats, words: tuple[str, str]) -> list[Leak]:
+    """Smallest sets that leave nothing of the target, with those that take the place of one of their members."""
+    frame = columns.loc[:, columns.std() > 0]
+    if frame.empty or target.std() == 0:
+        return []
+    table = np.corrcoef(np.column_stack([frame.to_numpy(), target]), rowvar=False)
+    # More columns than a third of the rows would explain any target by chance.
+    strongest = np.argsort(-np.abs(table[:-1, -1]), kind="stable")[: len(frame) // 3]
+    found: set[frozenset[int]] = set()
+    free = frozenset(map(int, strongest))
+    while members := _explaining(table, free):
+        found |= {members} | {other for m in members if (other := _explaining(table, free - {m}))}
+        free -= members
+    verb, sign = words
+    leaks = []
+    for members in sorted(found, key=sorted):
+        names = tuple(str(name) for name in frame.columns[sorted(members)])
+        joined = sign.join(names)
+        reason = "is the target in another unit" if len(names) == 1 else f"{joined} {verb} the target (up to factors)"
+        leaks.append(Leak(names, reason))
+    return leaks
+
+
+def _explaining(table: Floats, free: frozenset[int]) -> frozenset[int]:
+    """Backward elimination from all columns down to a set none of which can go; empty where even all do not suffice.
+
+    Forward selection would not do: columns that merely resemble the target are taken first and hide the exact sum.
+    """
+    members: list[int] = []
+    for column in sorted(free):
+        if table[column, column] > _COLLINEAR:
+            table = _sweep(table, column)
+            members.append(column)
+    if table[-1, -1] > _UNEXPLAINED:
+        return frozenset()
+    while len(members) > 1:
+        costs = {m: table[m, -1] ** 2 / -table[m, m] for m in members}
+        cheapest = min(costs, key=costs.__getitem__)
+        if table[-1, -1] + costs[cheapest] > _UNEXPLAINED:
+            break
+        table = _sweep(table, cheapest)
+        members.remove(cheapest)
+    return frozenset(members)
+
+
+def _sweep(table: Floats, pivot: int) -> Floats:
+    """Sweep operator on a correlation matrix (Goodnight 1979): partial a column out; a second time takes it back."""
+    swept: Floats = table - np.outer(table[:, pivot], table[pivot]) / table[pivot, pivot]
+    swept[pivot] = table[pivot] / table[pivot, pivot]
+    swept[:, pivot] = table[:, pivot] / table[pivot, pivot]
+    swept[pivot, pivot] = -1 / table[pivot, pivot]
+    return swept

@@ -1,0 +1,119 @@
+"""What a monitoring check saw, and the decision that follows: remedy first, then the governor for a retraining.
+
+Measuring belongs to the adapters; the kinds of remedies, triggers and limits stand in triggers.py and governor.py.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from tasks.core.results import Check, Decision, Verdict, Window
+from tasks.core.triggers import Remedy, fire_token
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+PREDICTION = "prediction"
+_OUTCOMES = {"none": "quiet", "note": "noted", "wait": "waiting", "alert": "alerted", "quarantine": "broken data"}
+TRIGGERED, SUPPRESSED = "triggered", "suppressed"
+
+
+@dataclass(frozen=True)
+class Observation:
+    """The verdicts of one check: broken data, drift of data and of predictions, performance; and the columns' own."""
+
+    data: Check
+    data_drift: Check
+    prediction_drift: Check
+    performance: Check
+    columns: tuple[Check, ...]
+    rows: int
+
+    def evidence(self) -> dict[str, Any]:
+        """JSON-ready."""
+        named = {
+            name: asdict(getattr(self, name)) for name in ("data", "data_drift", "prediction_drift", "performance")
+        }
+        return {**named, "columns": [asdict(check) for check in self.columns], "rows": self.rows}
+
+
+def with_predictions(features: "pd.DataFrame", predictions: "np.ndarray", seed: int) -> "pd.DataFrame":
+    """Put a column of predictions beside feature rows for column-wise comparison; the rows need not be the same."""
+    import numpy as np
+
+    column = np.full(len(features), np.nan)
+    if len(predictions) > len(features):
+        predictions = np.random.default_rng(seed).choice(predictions, len(features), replace=False)
+    column[: len(predictions)] = predictions
+    return features.assign(**{PREDICTION: column})
+
+
+def broken_data(signals: Sequence[Check], rows: int) -> Check:
+    """Fold the signals of all columns into one: no rows at all is unknown, never pass."""
+    if rows == 0:
+        return Check("data", Verdict.UNKNOWN, "0 rows arrived in the window: the source is silent", {"rows": 0})
+    failing = [check for check in signals if check.verdict is Verdict.FAIL]
+    if failing:
+        told = "; ".join(f"{check.name}: {check.reason}" for check in failing[:5])
+        return Check("data", Verdict.FAIL, told, {"rows": rows, "columns": len(failing)})
+    unknown = [check.name for check in signals if check.verdict is Verdict.UNKNOWN]
+    if unknown or not signals:
+        return Check("data", Verdict.UNKNOWN, f"cannot tell for {', '.join(unknown) or 'any column'}", {"rows": rows})
+    return Check("data", Verdict.PASS, "no sign of broken data", {"rows": rows})
+
+
+@dataclass(frozen=True)
+class Context:
+    """Where and when a check was made."""
+
+    pipeline: str
+    version: int
+    window: Window
+    as_of: datetime
+    run_id: str
+
+
+def decide(context: Context, seen: Observation | None, remedy: Remedy, governed: Check | None) -> Decision:
+    """The one journal row of a check: its outcome, and for a breach whether a retraining is triggered or suppressed.
+
+    Args:
+        context: where and when.
+        seen: what was seen; None when there is no champion that could be looked at.
+        remedy: what answers it.
+        governed: the governor's answer; None when the remedy is not to retrain.
+    """
+    evidence = (seen.evidence() if seen else {}) | {
+        "version": context.version,
+        "signal": remedy.signal,
+        "remedy": remedy.kind,
+    }
+    outcome, reason = _OUTCOMES.get(remedy.kind, SUPPRESSED), remedy.reason
+    if remedy.kind == "retrain":
+        allowed = governed is not None and governed.passed
+        outcome = TRIGGERED if allowed else SUPPRESSED
+        reason = remedy.reason if allowed else f"{remedy.reason}; suppressed by {governed.reason if governed else '?'}"
+        token = fire_token(context.pipeline, context.version, context.window, remedy.signal or "")
+        evidence |= {"token": token, "governor": asdict(governed) if governed else None}
+    return Decision(
+        key=f"monitoring:{context.version}:{context.window.start.isoformat()}:{context.window.end.isoformat()}",
+        pipeline=context.pipeline,
+        kind="monitoring",
+        verdict=_verdict(remedy),
+        outcome=outcome,
+        reason=reason,
+        as_of=context.as_of,
+        window=context.window,
+        evidence=evidence,
+        run_id=context.run_id,
+    )
+
+
+FIRST = Remedy("retrain", "no champion", "the registry answers that there is no champion yet", ())
+
+
+def _verdict(remedy: Remedy) -> Verdict:
+    if remedy.kind in {"none", "note"}:
+        return Verdict.PASS
+    return Verdict.UNKNOWN if remedy.kind in {"wait", "alert"} else Verdict.FAIL

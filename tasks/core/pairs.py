@@ -1,0 +1,124 @@
+"""Columns of reference and current made comparable and fit to be shown: cleaned, blurred, with few categories.
+
+What a report sees is what the distances see. No distances here: see distances.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+OTHER = "(other)"
+MAX_CATEGORIES = 20
+MIN_CATEGORY_ROWS = 5
+NORM_FLOOR = 0.001  # Evidently's floor of the standard deviation
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One column on both sides: floats without null and infinity, or category labels. Shapes (m,) and (n,)."""
+
+    numerical: bool
+    reference: NDArray[Any]
+    current: NDArray[Any]
+
+    @property
+    def constant_reference(self) -> bool:
+        """True when the reference has one value only, so that a distance has no scale."""
+        return len(self.reference) > 0 and bool((self.reference == self.reference[0]).all())
+
+
+def prepare(
+    reference: "pd.DataFrame", current: "pd.DataFrame", numerical: Iterable[str], categorical: Iterable[str]
+) -> dict[str, Pair]:
+    """Pair up the named columns; a column that is missing on a side has no values there.
+
+    Numbers lose nulls, infinities and unreadable text, and are rounded (`blurred`); categories become `labelled`.
+    """
+    pairs = {}
+    for name in numerical:
+        left, right = (finite(frame[name]) if name in frame else np.empty(0) for frame in (reference, current))
+        pairs[name] = Pair(True, *blurred(left, right))
+    for name in categorical:
+        left, right = (
+            category_labels(frame[name]) if name in frame else _no_labels() for frame in (reference, current)
+        )
+        pairs[name] = Pair(False, *labelled(left, right))
+    return pairs
+
+
+def finite(column: "pd.Series[Any]") -> NDArray[np.float64]:
+    """The readable finite numbers of a column, in order; text that is no number counts as missing."""
+    import pandas as pd
+
+    values: NDArray[np.float64] = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    return values[np.isfinite(values)]
+
+
+def blurred(
+    reference: NDArray[np.float64], current: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Round to three digits of the distance from the reference's median, at the finest to 1/1000 of its deviation.
+
+    Reports show extremes on their axes; after this no exact extreme of a continuous column is shown, and a distance
+    moves by less than 0.001.
+    """
+    if not len(reference):
+        return reference, current
+    centre, scale = float(np.median(reference)), max(float(np.std(reference)), NORM_FLOOR)
+
+    def rounded(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        exponent = np.floor(np.log10(np.maximum(np.abs(values - centre), scale))) - 3
+        # Dividing by a whole power of ten keeps short decimals short; multiplying by 0.001 would not.
+        down, up = 10.0 ** np.maximum(exponent, 0), 10.0 ** np.maximum(-exponent, 0)
+        return np.asarray(np.round(values / down * up) * down / up)
+
+    return rounded(reference), rounded(current)
+
+
+def category_labels(column: "pd.Series[Any]") -> NDArray[Any]:
+    """The non-null values of a column as text; 1, 1.0 and "1" are one category, so a type change alone is no drift."""
+    import pandas as pd
+
+    codes, values = pd.factorize(column)
+    labels = np.array([_label(value) for value in values], dtype=object)
+    return labels[codes[codes >= 0]] if len(labels) else _no_labels()
+
+
+def _label(value: Any) -> str:
+    is_number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, (bool, np.bool_))
+    return f"{value:.15g}" if is_number else str(value)
+
+
+def _no_labels() -> NDArray[Any]:
+    return np.empty(0, dtype=object)
+
+
+def labelled(reference: NDArray[Any], current: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Keep at most 20 categories that occur often in the reference; all others, and unseen ones, become "(other)".
+
+    Often: at least 5 rows and 0.1 % of them. A column with more than 20 distinct values may name people, so its
+    categories are shown by rank ("#1" is the commonest). What moves inside "(other)" is not seen here.
+    """
+    names, left, right = coded(reference, current)
+    counts = np.bincount(left, minlength=len(names))
+    order = sorted(range(len(names)), key=lambda code: (-counts[code], names[code]))[:MAX_CATEGORIES]
+    often = [code for code in order if counts[code] >= max(MIN_CATEGORY_ROWS, 0.001 * len(reference))]
+    hide = int((counts > 0).sum()) > MAX_CATEGORIES
+    shown = np.full(len(names), OTHER, dtype=object)
+    for rank, code in enumerate(often, start=1):
+        shown[code] = f"#{rank}" if hide else str(names[code])[:40]
+    return shown[left], shown[right]
+
+
+def coded(reference: NDArray[Any], current: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64]]:
+    """The distinct values of both sides together, and each side as places in them."""
+    import pandas as pd
+
+    codes, names = pd.factorize(np.concatenate([reference, current]))
+    return np.asarray(names), codes[: len(reference)], codes[len(reference) :]

@@ -1,0 +1,148 @@
+"""Task wrappers of the ingestion stage: list, keep, read, judge, stage and publish deliveries."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prefect import task
+from prefect.logging import get_run_logger
+
+from tasks.adapters import expectations
+from tasks.adapters.expectations import Expectation
+from tasks.adapters.faults import fault_point
+from tasks.adapters.leases import Lease
+from tasks.adapters.sources import FolderLabels, Listing
+from tasks.core import batches
+from tasks.core.batches import Delivery, Judged
+from tasks.core.columns import Column, convert
+from tasks.core.errors import DataRejected
+from tasks.core.features import EVENT_TIME, ROW_ID
+from tasks.core.results import Decision
+from tasks.retrying import STEP
+from tasks.session import Session
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@task(name="list deliveries", **STEP)
+def list_deliveries(source: Any, session: Session) -> Listing:
+    """The settled files of a source, after due deliveries of a generated source were made."""
+    source.deliver(session.as_of)
+    listing: Listing = source.listing()
+    if listing.unsettled:
+        get_run_logger().info("left alone, still being written: %s", ", ".join(listing.unsettled))
+    return listing
+
+
+@task(name="keep raw", task_run_name="keep {path.name}", **STEP)
+def keep_raw(session: Session, path: Path, kind: str) -> Delivery | None:
+    """Keep a copy by content; None when this content was ingested before, under whatever name."""
+    sha256 = session.store.keep_raw(path)
+    fault_point("ingestion.raw_kept")
+    delivery = Delivery(path.name, sha256, kind, session.as_of)
+    return None if session.store.committed("batches", delivery.batch_id) else delivery
+
+
+@task(name="judge events", task_run_name="judge {delivery.name}", **STEP)
+def judge_events(
+    session: Session,
+    delivery: Delivery,
+    source: Any,
+    columns: Sequence[Column],
+    rules: Sequence[Expectation],
+    share: float,
+) -> Judged:
+    """Read, convert and validate an events delivery; an unreadable one is refused whole, as a result."""
+    try:
+        text = source.read(session.store.raw_path(delivery.sha256))
+        frame, faults = _typed(session, delivery, text, columns)
+    except DataRejected as error:
+        return batches.Judged(_nothing(), {}, 0, f"batch: unreadable: {error}")
+    answer = expectations.validate(frame, [*expectations.always(columns), *rules])
+    fault_point("ingestion.validated")
+    return batches.judge_rows(frame, faults | answer.rows, answer.refusals, share, answer.checks)
+
+
+def _nothing() -> "pd.DataFrame":
+    import pandas as pd
+
+    return pd.DataFrame()
+
+
+def _typed(
+    session: Session, delivery: Delivery, text: "pd.DataFrame", columns: Sequence[Column]
+) -> tuple["pd.DataFrame", dict[str, Any]]:
+    used = [column for column in columns if column.role != "ignore"]
+    _need(text, used)
+    converted = convert(text, used)
+    frame, faults = converted.frame, dict(converted.faults)
+    short = text.index[text[[c.name for c in columns if c.name in text]].isna().all(axis=1)]
+    frame[EVENT_TIME] = batches.event_times(frame, columns, session.as_of)
+    frame[ROW_ID] = batches.row_ids(frame, columns, delivery.batch_id)
+    if frame[EVENT_TIME].isna().any():
+        faults["event_time:missing"] = list(frame.index[frame[EVENT_TIME].isna()])
+    if len(short):
+        faults["row:no fields"] = list(short)
+    known = frame[ROW_ID].isin(session.store.read("events", [ROW_ID])[ROW_ID])
+    if known.any():
+        faults["row_id:already accepted"] = list(frame.index[known])
+    return frame, faults
+
+
+def _need(text: "pd.DataFrame", columns: Sequence[Column]) -> None:
+    missing = [column.name for column in columns if column.name not in text]
+    if missing:
+        raise DataRejected(f"columns are missing: {', '.join(missing)}. Deliver them, or change the pipeline's file.")
+
+
+@task(name="judge labels", task_run_name="judge {delivery.name}", **STEP)
+def judge_labels(session: Session, delivery: Delivery, labels: FolderLabels, positive: str | None) -> Judged:
+    """Read and convert a labels delivery; rows without an id, a label or a time are quarantined."""
+    kind = "string" if positive is not None else "number"
+    columns = [
+        Column(name=labels.id, role="id", type="string", required=True),
+        Column(name=labels.label, role="feature", type=kind, required=True),
+        Column(name=labels.known_at, role="time", type="datetime", required=True),
+    ]
+    try:
+        text = labels.read(session.store.raw_path(delivery.sha256))
+        _need(text, columns)
+    except DataRejected as error:
+        return batches.Judged(_nothing(), {}, 0, f"batch: unreadable: {error}")
+    converted = convert(text, columns)
+    answer = expectations.validate(converted.frame, expectations.always(columns))
+    return batches.judge_rows(converted.frame, converted.faults | answer.rows, answer.refusals, 1.0, answer.checks)
+
+
+@task(name="publish batch", task_run_name="publish {delivery.name}", **STEP)
+def publish_batch(session: Session, delivery: Delivery, tables: Mapping[str, "pd.DataFrame"], lease: Lease) -> None:
+    """Stage all tables of a delivery, then append each once; whoever lost the lease publishes nothing."""
+    import pyarrow as pa
+
+    def before(table: str) -> None:
+        fault_point(f"ingestion.published.{table}")
+        session.leases.check(lease)
+
+    rows = {name: pa.Table.from_pandas(table, preserve_index=False) for name, table in tables.items()}
+    session.store.stage(delivery.batch_id, rows)
+    fault_point("ingestion.staged")
+    session.leases.check(lease)
+    session.store.publish(delivery.batch_id, before_each=before)
+    fault_point("ingestion.published")
+
+
+@task(name="record batch", task_run_name="record {batch_id}", **STEP)
+def record_batch(session: Session, batch_id: str) -> Decision:
+    """Write what became of a published batch into the journal, from the tables themselves."""
+    import pyarrow.compute as pc
+
+    mine = pc.field("_batch_id") == batch_id
+    batch = session.store.read("batches", where=mine).iloc[0]
+    decision = batches.decision_of(
+        batch, session.store.read("quarantine", ["rule"], mine), session.pipeline, session.as_of
+    )
+    session.record(replace(decision, run_id=session.run_id))
+    fault_point("ingestion.journaled")
+    return decision

@@ -1,0 +1,203 @@
+"""Task wrappers of the monitoring stage: sample both sides, measure, judge, report, decide, start what is decided."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import numpy as np
+from prefect import task
+
+from tasks.adapters import drift_metrics, drift_reports, labelled, orchestrator, tracking
+from tasks.adapters.drift_metrics import DriftMeasurement
+from tasks.adapters.faults import fault_point
+from tasks.adapters.registry import ModelVersion
+from tasks.core import championship, fitting, observations
+from tasks.core.data_signals import data_signals
+from tasks.core.drift import Drift, judge_drift
+from tasks.core.features import EVENT_TIME, ROW_ID, Features
+from tasks.core.governor import Governor, govern
+from tasks.core.metrics import MetricName
+from tasks.core.observations import PREDICTION, Context, Observation
+from tasks.core.performance import Performance, judge_performance
+from tasks.core.results import Check, Decision, Verdict, Window
+from tasks.core.sampling import bounded_sample, bounded_sample_batches
+from tasks.core.triggers import Trigger, TriggerEvidence, choose_remedy
+from tasks.retrying import STEP
+from tasks.session import Session
+from tasks.training import labelled_rows
+from tasks.versions import facts_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@task(name="sample current", **STEP)
+def sample_current(session: Session, version: ModelVersion, window: Window, drift: Drift, seed: int) -> "pd.DataFrame":
+    """A bounded sample of the window's rows, streamed, with the version's predictions beside it."""
+    import pyarrow.compute as pc
+
+    facts = facts_of(version)
+    names = [ROW_ID, EVENT_TIME, *facts.features.numerical, *facts.features.categorical]
+    inside = (pc.field(EVENT_TIME) >= window.start) & (pc.field(EVENT_TIME) < window.end)
+    batches = session.store.scan("events", names, inside) if session.store.exists("events") else iter(())
+    rows = bounded_sample_batches(batches, drift.max_rows, seed)
+    rows = rows if len(rows.columns) else rows.reindex(columns=names)
+    predicted = labelled.predictions_in(session.store, version.number, window, session.as_of)
+    return observations.with_predictions(rows, predicted["prediction"].to_numpy("float64"), seed)
+
+
+@task(name="sample reference", **STEP)
+def sample_reference(session: Session, version: ModelVersion, drift: Drift, seed: int) -> "pd.DataFrame":
+    """A bounded sample of the champion's own training rows, with its predictions on the rows it was judged on."""
+    import pandas as pd
+
+    facts = facts_of(version)
+    kept = session.store.cache_path("references", f"{facts.key}-{drift.max_rows}-{seed}.parquet")
+    if not kept.is_file():
+        rows = labelled_rows(session.store, facts.snapshot)
+        seen = rows.iloc[fitting.seen_positions(rows, facts.split, facts.history)]
+        columns = [ROW_ID, EVENT_TIME, *facts.features.numerical, *facts.features.categorical]
+        unfinished = kept.with_name(f".{kept.name}.{session.run_id}")
+        bounded_sample(seen[columns], drift.max_rows, seed).to_parquet(unfinished)
+        unfinished.replace(kept)
+    judged_on = Window(
+        facts.trained_until + timedelta(microseconds=1), facts.evaluated_until + timedelta(microseconds=1)
+    )
+    predicted = labelled.predictions_in(session.store, version.number, judged_on, session.as_of)
+    return observations.with_predictions(pd.read_parquet(kept), predicted["prediction"].to_numpy("float64"), seed)
+
+
+@task(name="measure drift", **STEP)
+def measure_drift(
+    reference: "pd.DataFrame", current: "pd.DataFrame", features: Features, drift: Drift, seed: int
+) -> DriftMeasurement:
+    """Distances per column and of the predictions, by Evidently."""
+    measured = drift_metrics.measure_drift(
+        reference, current, numerical=[*features.numerical, PREDICTION], categorical=list(features.categorical),
+        config=drift, seed=seed, prediction=PREDICTION,
+    )  # fmt: skip
+    fault_point("monitoring.measured")
+    return measured
+
+
+@task(name="measure performance", **STEP)
+def measure_performance(
+    session: Session, version: ModelVersion, performance: Performance, metric: MetricName, delay: timedelta, seed: int
+) -> Check:
+    """The champion's score on the rows whose labels are due, held against what it promised at its promotion."""
+    facts = facts_of(version)
+    end = session.as_of - delay
+    start = max(end - performance.window, facts.trained_until + timedelta(microseconds=1))
+    rows = labelled.predictions_in(session.store, version.number, Window(start, max(start, end)), session.as_of)
+    known = rows[rows["label"].notna()]
+    return judge_performance(
+        performance, metric=metric, actual=known["label"].to_numpy("float64"),
+        predicted=known["prediction"].to_numpy("float64"),
+        blocks=fitting.days_of(known) if len(known) else np.empty(0, "int64"), promised=facts.promised,
+        label_share=len(known) / len(rows) if len(rows) else 0.0, seed=seed,
+    )  # fmt: skip
+
+
+@task(name="judge window", **STEP)
+def judge_window(
+    reference: "pd.DataFrame",
+    current: "pd.DataFrame",
+    features: Features,
+    drift: Drift,
+    measured: DriftMeasurement,
+    performance: Check,
+) -> Observation:
+    """All verdicts of the window."""
+    kinds = {"numerical": features.numerical, "categorical": features.categorical}
+    signals = data_signals(reference, current, **kinds, config=drift) if len(current) else ()
+    data_drift, columns = judge_drift(measured.features, measured.distances, measured.noise, drift)
+    predictions, _ = judge_drift(
+        measured.predictions, measured.distances, measured.noise, drift, name="prediction drift"
+    )
+    data = observations.broken_data(signals, len(current))
+    return Observation(data, data_drift, predictions, performance, columns, len(current))
+
+
+@task(name="publish report", **STEP)
+def publish_report(
+    session: Session, workspace: Path, context: Context, measured: DriftMeasurement, seen: Observation, metric: str
+) -> str:
+    """Put the check into the pipeline's history in the Evidently UI; returns the page's path there."""
+    drifted = seen.columns and sum(c.verdict is Verdict.FAIL for c in seen.columns) / len(seen.columns)
+    score = seen.performance.numbers.get("score")
+    facts = drift_reports.ReportFacts(
+        key=f"{context.version} {context.window.start.isoformat()} {context.window.end.isoformat()}",
+        as_of=context.as_of, tags=[f"version {context.version}"],
+        metadata={"window": str(context.window), "run": context.run_id},
+        numbers={drift_reports.DRIFTED_SHARE: float(drifted or 0), drift_reports.ROWS: float(seen.rows)},
+        performance={} if score is None else {metric: float(score)},
+    )  # fmt: skip
+    path = drift_reports.publish_report(workspace, session.pipeline, measured, facts)
+    fault_point("monitoring.reported")
+    return path
+
+
+@task(name="log report", **STEP)
+def log_report(version: ModelVersion, context: Context, measured: DriftMeasurement) -> None:
+    """Put the check's Evidently report beside the champion's own run in MLflow."""
+    with TemporaryDirectory(prefix="keepfit-") as folder:
+        if drift_reports.save_html(measured, Path(folder) / "evidently.html"):
+            tracking.log_files(version.run_id, Path(folder), f"monitoring/{context.as_of:%Y-%m-%dT%H%M}")
+
+
+@task(name="decide remedy", **STEP)
+def decide_remedy(
+    session: Session,
+    context: Context,
+    seen: Observation,
+    triggers: Sequence[Trigger],
+    governor: Governor,
+    version: ModelVersion,
+) -> Decision:
+    """Choose the remedy, ask the governor about a retraining, and write the one decision into the journal."""
+    facts = facts_of(version)
+    new_labels = labelled.count_after(session.store, facts.evaluated_until, session.as_of)
+    evidence = TriggerEvidence(
+        data=seen.data, data_drift=seen.data_drift, prediction_drift=seen.prediction_drift,
+        performance=seen.performance, champion_age=session.as_of - facts.evaluated_until, new_labels=new_labels,
+    )  # fmt: skip
+    remedy = choose_remedy(triggers, evidence)
+    governed = _govern(session, governor, new_labels) if remedy.kind == "retrain" else None
+    written = session.record(observations.decide(context, seen, remedy, governed)).decision
+    fault_point("monitoring.decided")
+    return written
+
+
+@task(name="decide first training", **STEP)
+def decide_first_training(session: Session, context: Context, governor: Governor) -> Decision:
+    """Without a champion: ask for the first training, under the governor's limits like any other."""
+    new_labels = labelled.count_after(session.store, datetime.min.replace(tzinfo=UTC), session.as_of)
+    governed = _govern(session, governor, new_labels)
+    written = session.record(observations.decide(context, None, observations.FIRST, governed)).decision
+    fault_point("monitoring.decided")
+    return written
+
+
+def _govern(session: Session, governor: Governor, new_labels: int) -> Check:
+    live = session.leases.holder(f"training/{session.pipeline}") is not None
+    entries = [entry for entry in session.journal.entries() if entry.decision.kind in {"monitoring", "training"}]
+    past = championship.past_trainings(entries, live)
+    return govern(governor, history=past, now=session.as_of, new_labels=new_labels, lease_held=live)
+
+
+@task(name="start retraining", **STEP)
+def start_retraining(session: Session, decision: Decision) -> str:
+    """Start the training that was decided, once per token, and write that it was sent."""
+    token = str(decision.evidence["token"])
+    run_id = orchestrator.start_training(session.pipeline, token, decision.reason, decision.as_of)
+    fault_point("monitoring.triggered")
+    sent = replace(
+        decision, key=f"sent:{token}", kind="trigger", outcome="sent", verdict=Verdict.PASS,
+        reason="the retraining run was created", evidence={"token": token, "flow_run": run_id}, run_id=session.run_id,
+    )  # fmt: skip
+    session.record(sent)
+    fault_point("monitoring.journaled")
+    return run_id

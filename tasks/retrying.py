@@ -1,0 +1,32 @@
+"""The one retry rule: transient errors are tried again, everything else is not. Flows themselves are never retried."""
+
+from typing import Any
+
+from prefect import Task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+
+from tasks.core.errors import TransientError
+
+RETRIES = 3
+RETRY_SECONDS = [1, 3, 9]
+
+
+def is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Whether the failure may go away by itself; the condition that every task of ours is made with."""
+    try:
+        state.result()
+    except TransientError:
+        return True
+    except BaseException:  # noqa: BLE001 - any other failure is final, whatever it is
+        return False
+    return False
+
+
+STEP: dict[str, Any] = {
+    # Arguments hold tables: hashing them to find an earlier result would cost more than most steps.
+    "cache_policy": NO_CACHE,
+    "retries": RETRIES,
+    "retry_delay_seconds": RETRY_SECONDS,
+    "retry_condition_fn": is_transient,
+}

@@ -1,0 +1,84 @@
+"""Task wrappers of the scoring stage: the champion, verified, scores each batch once."""
+
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from prefect import task
+
+from tasks.adapters import cleanroom, registry
+from tasks.adapters.faults import fault_point
+from tasks.adapters.leases import Lease
+from tasks.adapters.registry import ModelVersion
+from tasks.core.estimators import predict
+from tasks.core.features import EVENT_TIME, ROW_ID, design_matrix
+from tasks.core.metrics import Problem
+from tasks.core.results import Decision, Verdict
+from tasks.retrying import STEP
+from tasks.session import Session
+from tasks.versions import facts_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@task(name="find unscored batches", **STEP)
+def find_unscored(session: Session, version: ModelVersion, lookback: Any) -> list[str]:
+    """Batches with rows that the version was not trained on, which it has not scored; none that reach past `as_of`."""
+    batches = session.store.read("batches")
+    if batches.empty:
+        return []
+    batches = batches[(batches["kind"] == "events") & (batches["accepted"] > 0)]
+    since: datetime = max(facts_of(version).trained_until, session.as_of - lookback)
+    due = batches[(batches["last_event"] > since) & (batches["last_event"] < session.as_of)].sort_values("last_event")
+    store = session.store
+    return [batch for batch in due["_batch_id"] if not store.committed("predictions", f"{batch}@{version.number}")]
+
+
+@task(name="load champion", **STEP)
+def load_champion(session: Session, version: ModelVersion) -> Any:
+    """The champion's model: its file is the one that was judged (SHA-256), or it is not loaded."""
+    with TemporaryDirectory(prefix="keepfit-") as folder:
+        return cleanroom.load_model(registry.fetch(session.pipeline, version, Path(folder)))
+
+
+@task(name="score batch", task_run_name="score {batch_id}", **STEP)
+def score_batch(
+    session: Session, version: ModelVersion, model: Any, batch_id: str, problem: Problem, lease: Lease
+) -> int:
+    """Score the accepted rows of one batch and publish all of them in one commit, once per version."""
+    import pyarrow.compute as pc
+
+    rows = session.store.read("events", where=pc.field("_batch_id") == batch_id)
+    predictions = _predictions(rows, version, model, problem, session.as_of)
+    fault_point("scoring.predicted")
+    session.leases.check(lease)
+    session.store.append("predictions", predictions, f"{batch_id}@{version.number}")
+    fault_point("scoring.published")
+    return len(rows)
+
+
+def _predictions(
+    rows: "pd.DataFrame", version: ModelVersion, model: Any, problem: Problem, as_of: datetime
+) -> "pd.DataFrame":
+    import pandas as pd
+
+    predicted = predict(model, design_matrix(rows, facts_of(version).features), problem)
+    kept = rows[[ROW_ID, EVENT_TIME, "_batch_id"]]
+    return kept.assign(prediction=predicted, model_version=version.number, scored_at=pd.Timestamp(as_of))
+
+
+@task(name="record scoring", **STEP)
+def record_scoring(session: Session, version: ModelVersion, scored: dict[str, int]) -> Decision:
+    """Write which batches the version scored into the journal."""
+    rows = sum(scored.values())
+    decision = Decision(
+        key=f"scoring:{version.number}:{session.run_id}", pipeline=session.pipeline, kind="scoring",
+        verdict=Verdict.PASS, outcome="scored",
+        reason=f"version {version.number} scored {rows} rows of {len(scored)} batches",
+        as_of=session.as_of, evidence={"version": version.number, "batches": scored}, run_id=session.run_id,
+    )  # fmt: skip
+    session.record(decision)
+    fault_point("scoring.journaled")
+    return decision

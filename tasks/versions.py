@@ -1,0 +1,72 @@
+"""What a registered version says of itself in its tags, read back into our types. Nothing is fetched here."""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from tasks.adapters.fits import Fitted
+from tasks.adapters.registry import ModelVersion
+from tasks.core.errors import ArtefactMismatch
+from tasks.core.features import Features
+from tasks.core.fitting import Recipe
+from tasks.core.results import Snapshot, Window
+from tasks.core.splits import Split
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The records of a version that later decisions rest on."""
+
+    key: str
+    snapshot: Snapshot
+    split: Split
+    history: timedelta
+    features: Features
+    trained_until: datetime
+    evaluated_until: datetime
+    promised: float
+
+
+def tags_of(sha256: str, fitted: Fitted, snapshot: Snapshot, recipe: Recipe) -> dict[str, str]:
+    """The tags that `facts_of` reads back."""
+    facts = {
+        "key": fitted.key,
+        "sha256": sha256,
+        "snapshot": asdict(snapshot),
+        "recipe": recipe.as_text(),
+        "features": asdict(recipe.features),
+        "trained_until": fitted.trained_until,
+        "evaluated_until": fitted.evaluated_until,
+        "promised": fitted.scores[f"evaluation_{recipe.metric}"],
+    }
+    texts = {name: value if isinstance(value, str) else json.dumps(value, default=str) for name, value in facts.items()}
+    return {f"keepfit.{name}": text for name, text in texts.items()}
+
+
+def facts_of(version: ModelVersion) -> Facts:
+    """Read a version's tags; raises ArtefactMismatch when they are not those that Keepfit writes."""
+    try:
+        snapshot = json.loads(version.tags["keepfit.snapshot"])
+        window = Window(**{name: datetime.fromisoformat(text) for name, text in snapshot.pop("window").items()})
+        recipe = json.loads(version.tags["keepfit.recipe"])
+        return Facts(
+            key=version.tags["keepfit.key"],
+            snapshot=Snapshot(**{**snapshot, "as_of": datetime.fromisoformat(snapshot["as_of"]), "window": window}),
+            split=Split.model_validate(recipe["split"]),
+            history=timedelta(seconds=recipe["history"]),
+            features=_features(json.loads(version.tags["keepfit.features"])),
+            trained_until=datetime.fromisoformat(version.tags["keepfit.trained_until"]),
+            evaluated_until=datetime.fromisoformat(version.tags["keepfit.evaluated_until"]),
+            promised=float(version.tags["keepfit.promised"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArtefactMismatch(
+            f"Version {version.number} was not registered by Keepfit, or its tags were changed "
+            f"({type(error).__name__}). Train a new one with `keepfit run training`."
+        ) from error
+
+
+def _features(kept: dict[str, Any]) -> Features:
+    names = {name: tuple(kept[name]) for name in ("numerical", "categorical", "calendar")}
+    return Features(**names, timezone=str(kept["timezone"]))

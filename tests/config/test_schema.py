@@ -1,0 +1,130 @@
+"""The pipeline file refuses what cannot work before anything runs, and says which value is wrong and what may stand."""
+
+import pytest
+from pydantic import ValidationError
+
+from config.schema import PipelineConfig
+
+KEY = {"name": "key", "role": "id", "type": "string"}
+WHEN = {"name": "when", "role": "time", "type": "datetime"}
+AGE = {"name": "age", "role": "feature", "type": "integer"}
+GOAL = {"name": "goal", "role": "target", "type": "boolean"}
+FILES = {"kind": "folder", "path": "l", "id": "key", "label": "goal", "known_at": "known"}
+GOOD = {
+    "pipeline": "churn",
+    "problem": "binary",
+    "source": {"kind": "folder", "path": "in"},
+    "columns": [KEY, WHEN, AGE, GOAL],
+    "split": {"history": ["90d"], "tuning": 0.2, "evaluation": "14d"},
+    "metric": "roc_auc",
+}
+
+
+def made(**changes):
+    return PipelineConfig.model_validate(GOOD | changes)
+
+
+def test_a_small_file_is_enough_and_the_rest_has_defaults():
+    config = made()
+    assert [candidate.kind for candidate in config.candidates] == ["linear", "hist_gradient_boosting", "random_forest"]
+    assert {"beats_dummy", "beats_champion", "clean_process"} <= {gate.kind for gate in config.gates}
+    assert config.target.name == "goal"
+    assert config.features.names == ("age",)
+    assert config.upward
+    assert not made(metric="brier").upward
+
+
+def test_a_checked_file_does_not_change_any_more():
+    config = made()
+    with pytest.raises(ValidationError, match="frozen"):
+        config.metric = "brier"
+    with pytest.raises(ValidationError, match="frozen"):
+        config.split.min_rows = 1
+
+
+def test_labels_in_files_need_an_id_and_no_target():
+    assert made(columns=[KEY, WHEN, AGE], labels=FILES).target is None
+
+
+def text_goal(type_="category"):
+    return [KEY, WHEN, AGE, GOAL | {"type": type_}]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"metrik": "x"}, "Extra inputs"),
+        ({"metric": "mae"}, "metric mae does not fit a binary problem"),
+        ({"problem": "regression"}, "metric roc_auc does not fit a regression problem"),
+        ({"metric": "auc"}, "roc_auc"),
+        ({"columns": []}, "at least 1 item"),
+        ({"columns": [KEY, WHEN, WHEN | {"name": "then"}, AGE, GOAL]}, "only one column can have the role time"),
+        ({"columns": [KEY, WHEN, GOAL]}, "at least one column needs the role feature"),
+        ({"columns": [KEY, WHEN, AGE]}, r"exactly one column needs the role target \(found 0\)"),
+        ({"columns": [KEY, WHEN, AGE, GOAL, GOAL | {"name": "b"}]}, r"needs the role target \(found 2\)"),
+        ({"columns": [KEY, WHEN, AGE, AGE, GOAL]}, "age is named more than once"),
+        ({"labels": FILES}, r"labels come from files, so no column can have the role target \(goal has\)"),
+        ({"labels": FILES, "columns": [WHEN, AGE]}, "join by id, so a column with the role id is needed"),
+        ({"columns": [KEY, WHEN | {"hours_from": "hour"}, AGE, GOAL]}, "hours_from names hour"),
+        (
+            {
+                "columns": [
+                    KEY,
+                    WHEN | {"hours_from": "h"},
+                    AGE,
+                    GOAL,
+                    {"name": "h", "role": "ignore", "type": "integer"},
+                ]
+            },
+            "hours_from names h, which is no column of type integer or number that is read",
+        ),
+        (
+            {
+                "columns": [
+                    KEY,
+                    WHEN | {"hours_from": "h"},
+                    AGE,
+                    GOAL,
+                    {"name": "h", "role": "feature", "type": "string"},
+                ]
+            },
+            "hours_from names h",
+        ),
+        ({"columns": text_goal()}, "the target goal holds texts, so `positive` has to say"),
+        ({"columns": text_goal("datetime"), "positive": "x"}, "cannot be of type datetime"),
+        ({"columns": text_goal("number"), "positive": "yes"}, "`positive` has to be a number"),
+        ({"positive": "won"}, "a word for yes or no"),
+        ({"columns": text_goal("boolean"), "problem": "regression", "metric": "mae"}, "cannot be of type boolean"),
+        (
+            {"columns": text_goal("number"), "problem": "regression", "metric": "mae", "positive": "1"},
+            "positive belongs to a binary problem only",
+        ),
+        ({"pipeline": "../churn"}, "use a-z, 0-9"),
+        ({"pipeline": "Churn"}, "use a-z, 0-9"),
+        ({"split": GOOD["split"] | {"evaluation": "14 days"}}, "number and one of w, d, h, m, s"),
+        ({"split": GOOD["split"] | {"evaluation": 14}}, "duration|share"),
+        ({"split": GOOD["split"] | {"tuning": True}}, "duration|share"),
+        ({"split": GOOD["split"] | {"history": []}}, "at least 1 item"),
+        ({"gates": [{"kind": "flor", "at_least": 0.5}]}, "'floor', 'beats_dummy'"),
+        ({"gates": []}, "at least 1 item"),
+        ({"candidates": [{"kind": "dummy"}]}, "'linear', 'hist_gradient_boosting', 'random_forest'"),
+        ({"source": {"kind": "ftp", "path": "x"}}, "'folder', 'sample'"),
+        ({"search": {"trials": 0}}, "greater than or equal to 1"),
+        ({"search": {"trials": "many"}}, "valid integer"),
+        ({"runner": {"kind": "dask", "adress": "x"}}, "Extra inputs"),
+        ({"validation": {"max_quarantined_share": 1.5}}, "less than or equal to 1"),
+        ({"schedules": {"cycle": {"cron": "61 * * * *"}}}, "is not a cron expression"),
+        ({"schedules": {"promotion": {"every": "1d"}}}, "Extra inputs"),
+    ],
+)
+def test_what_cannot_work_is_refused(changes, told):
+    with pytest.raises(ValidationError, match=told):
+        made(**changes)
+
+
+@pytest.mark.parametrize(
+    ("type_", "positive"),
+    [("category", "won"), ("string", "1"), ("number", "1.0"), ("integer", None), ("boolean", "Yes"), ("boolean", None)],
+)
+def test_targets_that_work(type_, positive):
+    assert made(columns=text_goal(type_), positive=positive).positive == positive

@@ -1,0 +1,87 @@
+"""The program itself: errors become one line and a status, and nothing heavy is imported to say so."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from config.settings import PROJECT
+from deployments import cli
+from tasks.core.errors import ConfigInvalid
+
+
+def keepfit(*arguments, home, **variables):
+    """Run the program as a person would; returns the finished process."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("KEEPFIT_", "PREFECT_", "MLFLOW_"))}
+    return subprocess.run(
+        [sys.executable, "-m", "deployments.cli", *arguments],
+        cwd=PROJECT,
+        env=clean | {"KEEPFIT_HOME": str(home), "NO_COLOR": "1", "COLUMNS": "160"} | variables,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_help_names_the_commands_of_the_stack(tmp_path):
+    done = keepfit("--help", home=tmp_path)
+    assert done.returncode == 0
+    for command in ("up", "down", "status", "logs"):
+        assert f" {command} " in done.stdout
+
+
+def test_an_error_of_ours_is_one_line_without_traceback(tmp_path):
+    done = keepfit("status", home=tmp_path, KEEPFIT_WORKER_LIMIT="none")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: KEEPFIT_WORKER_LIMIT=none is not allowed")
+    assert done.stderr.count("\n") == 1
+
+
+def test_wrong_usage_has_status_two(tmp_path):
+    assert keepfit("nonsense", home=tmp_path).returncode == 2
+    assert keepfit("up", "--port-mlflow", "70000", home=tmp_path).returncode == 2
+
+
+def test_without_a_stack_status_fails_down_succeeds_and_both_say_so(tmp_path):
+    shown, ended = keepfit("status", home=tmp_path), keepfit("down", home=tmp_path)
+    assert (shown.returncode, ended.returncode) == (1, 0)
+    assert "keepfit up" in shown.stdout
+    assert "Nothing was running" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("raised", "status", "said"),
+    [(ConfigInvalid("no such thing"), 1, "error: no such thing"), (KeyboardInterrupt(), 130, "interrupted")],
+)
+def test_what_a_command_raises_becomes_a_status(monkeypatch, capsys, raised, status, said):
+    def command():
+        raise raised
+
+    monkeypatch.setattr(cli, "build_app", lambda: lambda **_: command())
+    assert cli._run() == status
+    assert capsys.readouterr().err.strip() == said
+
+
+def test_the_unexpected_leaves_its_traceback_in_a_private_file(monkeypatch, capsys, tmp_path):
+    def command():
+        raise RuntimeError("boom")
+
+    monkeypatch.setenv("KEEPFIT_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(cli, "build_app", lambda: lambda **_: command())
+    assert cli._run() == 1
+    (record,) = (tmp_path / "home" / "logs").glob("crash-*.log")
+    assert str(record) in capsys.readouterr().err
+    assert "RuntimeError: boom" in record.read_text()
+    assert record.stat().st_mode & 0o077 == 0
+
+
+def test_help_imports_no_vendor():
+    code = (
+        "import sys, deployments.cli as c; c.build_app();"
+        "heavy = {'prefect', 'mlflow', 'evidently', 'great_expectations', 'pandas', 'sklearn'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,101 @@
+"""The whole loop on real servers: the demo's decisions are right, and the records behind them say how they came."""
+
+import json
+import re
+import subprocess
+import sys
+
+import httpx
+import pytest
+
+from tests.e2e.conftest import Demo
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
+
+
+def journal(demo: Demo) -> list[dict]:
+    script = """
+import json
+from config.opening import open_pipeline
+_, session = open_pipeline("subscriptions", None, "test")
+print(json.dumps([{"kind": e.decision.kind, "outcome": e.decision.outcome, "as_of": e.decision.as_of.isoformat(),
+                   "run": e.decision.run_id, "evidence": dict(e.decision.evidence)} for e in session.journal.entries()],
+                 default=str))
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", script], env=demo.environment, capture_output=True, text=True, timeout=120, check=True
+    )
+    return json.loads(ran.stdout)
+
+
+def test_the_demo_decides_as_the_truth_says(demo: Demo) -> None:
+    assert demo.status == 0, demo.output
+    answers = re.findall(r"^(right|wrong) ", demo.output, re.MULTILINE)
+    assert len(answers) >= 6, demo.output
+    assert set(answers) == {"right"}, demo.output
+
+
+def test_one_corrupted_batch_is_quarantined_and_every_row_is_accounted_for(demo: Demo) -> None:
+    batches = [entry for entry in journal(demo) if entry["kind"] == "ingestion"]
+    refused = [entry["evidence"]["name"] for entry in batches if entry["outcome"] == "quarantined"]
+    assert refused == ["2024-11.csv"]
+    for entry in batches:
+        counts = entry["evidence"]
+        assert counts["accepted"] + counts["quarantined"] == counts["delivered"] > 0
+
+
+def test_the_retraining_was_started_by_the_monitoring_run_and_prefect_shows_it(demo: Demo) -> None:
+    entries = journal(demo)
+    breach = next(
+        e for e in entries if e["kind"] == "monitoring" and "performance" in (e["evidence"].get("signal") or "")
+    )
+    sent = next(e for e in entries if e["kind"] == "trigger" and e["evidence"]["token"] == breach["evidence"]["token"])
+    api = httpx.Client(base_url=f"{demo.prefect}/api", trust_env=False)
+    training = api.get(f"/flow_runs/{sent['evidence']['flow_run']}").json()
+    assert training["state_type"] == "COMPLETED"
+    assert training["deployment_id"], "the retraining ran from its deployment, on the worker"
+    assert training["idempotency_key"] == breach["evidence"]["token"]
+    parent = api.get(f"/task_runs/{training['parent_task_run_id']}").json()
+    assert parent["flow_run_id"] == breach["run"], "Prefect shows the monitoring run as the one that started it"
+    assert "performance" in training["parameters"]["reason"]
+
+
+def test_every_invariant_holds_after_the_demo(demo: Demo) -> None:
+    verified = demo.keepfit("verify", "subscriptions")
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert verified.stdout.count("pass") >= 9
+
+
+def test_a_second_training_on_the_same_snapshot_fits_nothing_and_registers_nothing(demo: Demo) -> None:
+    trained = next(e for e in reversed(journal(demo)) if e["kind"] == "training")
+    again = demo.keepfit("run", "training", "subscriptions", "--as-of", trained["as_of"], "--reason", "the same again")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert again.stdout.startswith(f"{trained['evidence']['version']}: "), again.stdout
+    api = httpx.Client(base_url=f"{demo.prefect}/api", trust_env=False)
+    query = {"sort": "START_TIME_DESC", "limit": 1, "flows": {"name": {"any_": ["training"]}}}
+    run = api.post("/flow_runs/filter", json=query).json()[0]
+    trials = api.post("/task_runs/filter", json={"flow_runs": {"id": {"any_": [run["id"]]}}, "limit": 200}).json()
+    fitted = [
+        task["state_name"] for task in trials if task["name"].startswith("fit ") and task["name"] != "fit candidate"
+    ]
+    states = {task["name"]: task["state_name"] for task in trials if task["task_key"].startswith("fit_trial")}
+    assert states, fitted
+    assert set(states.values()) == {"Cached"}, states
+
+
+def test_rollback_takes_the_champion_back_and_says_so(demo: Demo) -> None:
+    promoted = next(e for e in reversed(journal(demo)) if e["outcome"] == "promoted" and e["kind"] == "promotion")
+    new, old = promoted["evidence"]["version"], promoted["evidence"]["replaces"]
+    back = demo.keepfit("rollback", "subscriptions", "--why", "a drill")
+    assert back.returncode == 0, back.stdout + back.stderr
+    assert _champion(demo) == str(old)
+    assert demo.keepfit("verify", "subscriptions").returncode == 0
+    forward = demo.keepfit("rollback", "subscriptions", "--to", str(new), "--why", "the drill is over")
+    assert forward.returncode == 0, forward.stdout + forward.stderr
+    assert _champion(demo) == str(new)
+
+
+def _champion(demo: Demo) -> str:
+    query = {"name": "subscriptions", "alias": "champion"}
+    found = httpx.get(f"{demo.mlflow}/api/2.0/mlflow/registered-models/alias", params=query, trust_env=False)
+    return str(found.json()["model_version"]["version"])

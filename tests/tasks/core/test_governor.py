@@ -1,0 +1,125 @@
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from tasks.core.governor import Governor, PastTraining, govern
+from tasks.core.results import Verdict
+
+NOW = datetime(2024, 6, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def past(*ages, outcome="promoted"):
+    return [PastTraining(NOW - age * DAY, outcome) for age in ages]
+
+
+def ask(config=None, *, history=(), now=NOW, new_labels=1000, lease_held=False):
+    return govern(config or Governor(), history=history, now=now, new_labels=new_labels, lease_held=lease_held)
+
+
+def test_nothing_objects_to_a_first_training():
+    check = ask()
+    assert check.passed
+    assert check.numbers["rule"] is None
+
+
+@pytest.mark.parametrize(
+    ("rule", "verdict", "case"),
+    [
+        ("mode", Verdict.FAIL, {"config": Governor(mode="observe")}),
+        ("mode", Verdict.FAIL, {"config": Governor(mode="suggest")}),
+        ("single_flight", Verdict.FAIL, {"lease_held": True}),
+        ("single_flight", Verdict.FAIL, {"history": past(20, outcome="running")}),
+        ("single_flight", Verdict.UNKNOWN, {"lease_held": None}),
+        ("cooldown", Verdict.FAIL, {"history": past(6.99)}),
+        ("cooldown", Verdict.FAIL, {"history": past(-3)}),
+        ("budget", Verdict.FAIL, {"config": Governor(budget=2), "history": past(8, 29.9)}),
+        ("budget", Verdict.FAIL, {"config": Governor(budget=0)}),
+        ("min_new_labels", Verdict.FAIL, {"new_labels": 99}),
+        ("min_new_labels", Verdict.UNKNOWN, {"new_labels": None}),
+        ("circuit_breaker", Verdict.FAIL, {"history": past(100, 200, outcome="refused") + past(150, outcome="failed")}),
+    ],
+)
+def test_each_rule_suppresses_under_its_own_name(rule, verdict, case):
+    check = ask(**case)
+    assert (check.verdict, check.numbers["rule"]) == (verdict, rule)
+    assert check.reason.startswith(f"{rule}: ")
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        {"history": past(7)},
+        {"config": Governor(budget=2), "history": past(8, 30)},
+        {"new_labels": 100},
+        {"history": past(100, 150, outcome="refused")},
+        {"history": past(100, 150, 200, outcome="refused") + past(90)},
+        {"history": past(100, outcome="refused") + past(150) + past(200, 250, outcome="failed")},
+    ],
+)
+def test_each_rule_allows_at_its_edge(case):
+    assert ask(**case).passed
+
+
+def test_a_running_training_neither_opens_nor_closes_the_breaker():
+    under_way = past(50, outcome="running")
+    assert "circuit_breaker" not in ask(history=past(100, 150, outcome="failed") + under_way).reason
+    assert "circuit_breaker" in ask(history=past(100, 150, 200, outcome="failed") + under_way).reason
+
+
+def test_all_objections_are_told_and_a_sure_one_names_the_rule():
+    check = ask(Governor(mode="suggest"), history=past(1), new_labels=None, lease_held=None)
+    assert (check.verdict, check.numbers["rule"]) == (Verdict.FAIL, "mode")
+    assert all(f"{rule}: " in check.reason for rule in ("mode", "single_flight", "cooldown", "min_new_labels"))
+
+
+outcomes = st.sampled_from(["promoted", "refused", "failed"])
+requests = st.lists(st.tuples(st.integers(0, 72), outcomes), max_size=60)
+
+
+@given(
+    requests=requests,
+    cooldown=st.integers(0, 100),
+    budget=st.integers(0, 5),
+    period=st.integers(1, 300),
+    give_up_after=st.integers(1, 4),
+)
+@settings(max_examples=200, deadline=None)
+def test_no_sequence_of_requests_makes_a_storm(requests, cooldown, budget, period, give_up_after):
+    hour = timedelta(hours=1)
+    config = Governor(cooldown=cooldown * hour, budget=budget, period=period * hour, give_up_after=give_up_after)
+    history, now = [], NOW
+    for wait, outcome in requests:
+        now += wait * hour
+        if ask(config, history=list(reversed(history)), now=now).passed:
+            history.append(PastTraining(now, outcome))
+    starts = [training.decided_at for training in history]
+    assert all(later - earlier >= cooldown * hour for earlier, later in pairwise(starts))
+    for start in starts:
+        assert sum(start <= other < start + period * hour for other in starts) <= budget
+    useless = "".join("." if training.outcome == "promoted" else "x" for training in history)
+    assert "x" * (give_up_after + 1) not in useless
+
+
+@settings(deadline=None)
+@given(labels=st.none() | st.integers(0, 99), lease=st.sampled_from([True, None]), history=st.just(()))
+def test_what_is_not_known_never_starts_a_training(labels, lease, history):
+    assert not ask(new_labels=labels).passed
+    assert not ask(lease_held=lease).passed
+
+
+def test_the_configuration_refuses_nonsense():
+    assert Governor(cooldown="12h").cooldown == timedelta(hours=12)
+    for wrong in [
+        {"cooldown": timedelta(-1)},
+        {"period": "0d"},
+        {"budget": -1},
+        {"give_up_after": 0},
+        {"modus": "auto"},
+    ]:
+        with pytest.raises(ValidationError):
+            Governor(**wrong)

@@ -1,0 +1,123 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from tasks.core.metrics import score
+from tasks.core.performance import Performance, judge_performance, limit_of
+from tasks.core.results import Verdict
+
+PASS, FAIL, UNKNOWN = Verdict.PASS, Verdict.FAIL, Verdict.UNKNOWN
+
+
+def window(seed=0, rows=1200, noise=1.0, problem="binary"):
+    rng = np.random.default_rng(seed)
+    truth = rng.normal(size=rows)
+    seen = truth + noise * rng.normal(size=rows)
+    blocks = np.arange(rows) * 30 // max(rows, 1)
+    if problem == "regression":
+        return {"actual": truth, "predicted": seen, "blocks": blocks}
+    return {"actual": (truth > 0.5).astype(int), "predicted": 1 / (1 + np.exp(-seen)), "blocks": blocks}
+
+
+def judge(config=None, *, metric="roc_auc", promised=0.8, label_share=1.0, seed=1, **rows):
+    return judge_performance(
+        config or Performance(),
+        metric=metric,
+        promised=promised,
+        label_share=label_share,
+        seed=seed,
+        **(rows or window()),
+    )
+
+
+@pytest.mark.parametrize(
+    ("metric", "relative", "promised", "limit"),
+    [
+        ("roc_auc", True, 0.8, 0.77),
+        ("roc_auc", False, 0.8, 0.7),
+        ("average_precision", True, 0.5, 0.45),
+        ("r2", True, -0.5, -0.55),
+        ("mae", True, 30.0, 33.0),
+        ("mae", False, 30.0, 30.1),
+        ("log_loss", True, 0.0, 0.0),
+    ],
+)
+def test_the_limit_lies_on_the_worse_side_of_the_promise(metric, relative, promised, limit):
+    assert limit_of(Performance(relative=relative), metric, promised) == pytest.approx(limit)
+
+
+@pytest.mark.parametrize(("metric", "problem"), [("roc_auc", "binary"), ("mae", "regression")])
+def test_a_kept_promise_passes_and_a_broken_one_fails(metric, problem):
+    kept = window(problem=problem)
+    promised = score(metric, kept["actual"], kept["predicted"])
+    assert judge(metric=metric, promised=promised, **window(seed=5, problem=problem)).verdict is PASS
+    broken = judge(metric=metric, promised=promised, **window(seed=5, noise=4.0, problem=problem))
+    assert broken.verdict is FAIL
+    assert {"score", "low", "high", "promised", "limit", "rows", "label_share"} <= set(broken.numbers)
+
+
+@pytest.mark.parametrize(("metric", "problem"), [("roc_auc", "binary"), ("mae", "regression")])
+def test_noise_alone_seldom_raises_the_alarm(metric, problem):
+    """A model that stands exactly on its limit is called decayed in at most the stated share of windows."""
+    from scipy.stats import binom
+
+    big = window(seed=99, rows=200_000, problem=problem)
+    promised = score(metric, big["actual"], big["predicted"])
+    config = Performance(max_loss=0.0)
+    found = [
+        judge(config, metric=metric, promised=promised, seed=seed, **window(seed, rows=400, problem=problem)).verdict
+        for seed in range(200)
+    ]
+    assert found.count(FAIL) <= binom.ppf(0.9999, 200, 0.05)
+    assert {PASS, UNKNOWN} <= set(found)
+
+
+def test_worse_than_the_limit_within_noise_is_unknown_and_waits():
+    rows = window(seed=2, rows=300)
+    check = judge(
+        Performance(max_loss=0.0), promised=score("roc_auc", rows["actual"], rows["predicted"]) + 0.005, **rows
+    )
+    assert check.verdict is UNKNOWN
+    assert "within noise" in check.reason
+    assert check.numbers["waiting"] is True
+
+
+@pytest.mark.parametrize(
+    ("case", "waiting", "told"),
+    [
+        ({"promised": None}, False, "no promised score"),
+        ({"promised": float("nan")}, False, "no promised score"),
+        ({"label_share": 0.79}, True, "79%"),
+        ({"label_share": float("nan")}, True, "labels are known"),
+        (window(rows=99), True, "99 rows"),
+        (window(rows=0), True, "0 rows"),
+        ({**window(), "actual": np.ones(1200)}, True, "one class"),
+        ({**window(), "blocks": np.zeros(1200, dtype=int)}, True, "equal blocks"),
+        ({**window(), "predicted": np.full(1200, np.nan)}, False, "1200 of 1200"),
+        ({**window(), "predicted": np.zeros(3)}, False, "one prediction per row"),
+    ],
+)
+def test_what_cannot_be_judged_is_unknown_and_says_whether_time_will_help(case, waiting, told):
+    check = judge(**{**window(noise=9.0), **case})
+    assert check.verdict is UNKNOWN
+    assert told in check.reason
+    assert check.numbers["waiting"] is waiting
+
+
+@given(promised=st.floats(0.5, 1.0), loss=st.floats(0, 0.5), noise=st.sampled_from([0.5, 1.0, 3.0]))
+@settings(max_examples=30, deadline=None)
+def test_the_verdict_follows_from_its_numbers(promised, loss, noise):
+    check = judge(Performance(max_loss=loss), promised=promised, **window(rows=300, noise=noise))
+    numbers = check.numbers
+    assert numbers["low"] <= numbers["score"] <= numbers["high"]
+    assert (check.verdict is PASS) == (numbers["score"] >= numbers["limit"])
+    assert (check.verdict is FAIL) == (numbers["high"] < numbers["limit"])
+
+
+def test_the_configuration_refuses_nonsense():
+    assert Performance(window="14d").window.days == 14
+    for wrong in [{"window": "0d"}, {"max_loss": -0.1}, {"min_label_share": 1.1}, {"confidence": 95}, {"loss": 0.1}]:
+        with pytest.raises(ValidationError):
+            Performance(**wrong)

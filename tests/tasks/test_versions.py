@@ -1,0 +1,46 @@
+"""A registered version's tags: what registration writes is what later decisions read, for every recipe."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks.adapters.fits import Fitted
+from tasks.adapters.registry import ModelVersion
+from tasks.core.errors import ArtefactMismatch
+from tasks.core.estimators import Linear
+from tasks.core.features import Features
+from tasks.core.fitting import Recipe
+from tasks.core.results import Snapshot, Window
+from tasks.core.splits import Split
+from tasks.versions import facts_of, tags_of
+
+MOMENT = datetime(2024, 3, 1, 12, 30, 0, 7, UTC)
+SNAPSHOT = Snapshot("p", 3, 4, Window(MOMENT - timedelta(days=9), MOMENT), MOMENT, 100, "digest")
+FITTED = Fitted("key", "sha", {"evaluation_roc_auc": 0.8125}, MOMENT.isoformat(), MOMENT.isoformat())
+LENGTHS = st.timedeltas(timedelta(seconds=1), timedelta(days=2000))
+
+
+def recipe(split: Split, history: timedelta) -> Recipe:
+    features = Features(("x",), ("plan",), ("weekday",), "Europe/Berlin")
+    return Recipe("binary", "roc_auc", features, split, Linear(), {"strength": 0.1}, history, seed=3)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(LENGTHS, min_size=1, max_size=3), st.one_of(LENGTHS, st.floats(0.01, 0.5)), LENGTHS)
+def test_what_is_registered_is_read_back(histories, part, history):
+    split = Split(history=tuple(histories), tuning=part, evaluation=part)
+    made = recipe(split, history)
+    facts = facts_of(ModelVersion(1, "run", tags_of("sha", FITTED, SNAPSHOT, made)))
+    assert (facts.split, facts.history, facts.features) == (split, history, made.features)
+    assert (facts.snapshot, facts.key, facts.promised) == (SNAPSHOT, "key", 0.8125)
+    assert facts.trained_until == facts.evaluated_until == MOMENT
+
+
+@pytest.mark.parametrize("changed", [{"keepfit.recipe": "{}"}, {"keepfit.promised": "much"}, {"keepfit.snapshot": "["}])
+def test_tags_of_another_hand_are_refused(changed):
+    split = Split(history=(timedelta(days=9),), tuning=0.2, evaluation=0.2)
+    tags = tags_of("sha", FITTED, SNAPSHOT, recipe(split, timedelta(days=9)))
+    with pytest.raises(ArtefactMismatch, match="not registered by Keepfit"):
+        facts_of(ModelVersion(1, "run", {**tags, **changed}))
