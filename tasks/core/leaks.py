@@ -15,6 +15,7 @@ FEWEST_ROWS, MOST_ROWS = 100, 20_000
 ALONE = 0.98
 _UNEXPLAINED = 1e-4  # share of the target's variance that rounding may leave
 _COLLINEAR = 1e-9
+_BY_CHANCE = 30.0  # F of a column that has nothing to say: 30 is passed once in ten million, 13 by the best of hundreds
 _FOLDS, _LEAVES = 3, 200
 
 
@@ -73,12 +74,13 @@ def _together(columns: pd.DataFrame, target: Floats, words: tuple[str, str]) -> 
     if frame.empty or target.std() == 0:
         return []
     table = np.corrcoef(np.column_stack([frame.to_numpy(), target]), rowvar=False)
+    chance = _BY_CHANCE / len(frame)
     # More columns than a third of the rows would explain any target by chance.
     strongest = np.argsort(-np.abs(table[:-1, -1]), kind="stable")[: len(frame) // 3]
     found: set[frozenset[int]] = set()
     free = frozenset(map(int, strongest))
-    while members := _explaining(table, free):
-        found |= {members} | {other for m in members if (other := _explaining(table, free - {m}))}
+    while members := _explaining(table, free, chance):
+        found |= {members} | {other for m in members if (other := _explaining(table, free - {m}, chance))}
         free -= members
     verb, sign = words
     leaks = []
@@ -90,9 +92,10 @@ def _together(columns: pd.DataFrame, target: Floats, words: tuple[str, str]) -> 
     return leaks
 
 
-def _explaining(table: Floats, free: frozenset[int]) -> frozenset[int]:
+def _explaining(table: Floats, free: frozenset[int], chance: float) -> frozenset[int]:
     """Backward elimination from all columns down to a set none of which can go; empty where even all do not suffice.
 
+    A column also goes when it explains no more than `chance` of what is left: near the limit it would stay for that.
     Forward selection would not do: columns that merely resemble the target are taken first and hide the exact sum.
     """
     members: list[int] = []
@@ -105,7 +108,8 @@ def _explaining(table: Floats, free: frozenset[int]) -> frozenset[int]:
     while len(members) > 1:
         costs = {m: table[m, -1] ** 2 / -table[m, m] for m in members}
         cheapest = min(costs, key=costs.__getitem__)
-        if table[-1, -1] + costs[cheapest] > _UNEXPLAINED:
+        cost, left = costs[cheapest], table[-1, -1]
+        if left + cost > _UNEXPLAINED and cost > chance * left:
             break
         table = _sweep(table, cheapest)
         members.remove(cheapest)

@@ -31,7 +31,8 @@ CASES: dict[str, Callable[[World], Seen]] = {
 @pytest.fixture(scope="module")
 def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Seen]]:
     """All cases that are asked for, begun side by side; gives what was seen of one when it is over."""
-    asked = {item.callspec.params.get("case") for item in request.session.items if hasattr(item, "callspec")}
+    mine = [item for item in request.session.items if item.path == request.path and isinstance(item, pytest.Function)]
+    asked = {item.callspec.params["case"] for item in mine}
     wanted = [name for name in CASES if name in asked]
     home = tmp_path_factory.mktemp("kills") / "home"
     pipelines = home.parent / "pipelines"

@@ -151,6 +151,7 @@ def test_which_class_counts_as_one(classes, kind, positive):
     factors=st.lists(st.sampled_from([1.0, 0.19, -2.0, 100.0]), min_size=4, max_size=4),
 )
 @example(members=3, bystanders=4, seed=0, factors=[1.0] * 4)
+@example(members=4, bystanders=4, seed=1, factors=[1.0, 100.0, 1.0, 1.0])  # each small part is at the limit
 def test_whatever_adds_up_to_the_target_is_found_and_nothing_else(members, bystanders, seed, factors):
     rng = np.random.default_rng(seed)
     parts = {f"part{n}": rng.gamma(2, 10, 300).round(2) for n in range(members)}
