@@ -1,0 +1,133 @@
+"""Promotion on a real registry: what is judged is what was registered, on rows that neither contestant has learnt from.
+
+The registry is MLflow on a database of this test's own, in this process; no server is needed.
+"""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tasks import promotion, training
+from tasks.adapters import registry
+from tasks.adapters.store import Store
+from tasks.core.errors import ArtefactMismatch, ServerUnavailable
+from tasks.core.estimators import Linear
+from tasks.core.features import Features
+from tasks.core.fitting import Recipe
+from tasks.core.gates import BeatsChampion, BeatsDummy, CleanProcess, Sanity
+from tasks.core.results import Verdict
+from tasks.core.splits import Split
+from tasks.session import Session
+
+START, DAYS, PER_DAY = datetime(2026, 1, 1, tzinfo=UTC), 60, 40
+GATES = (Sanity(), BeatsDummy(), BeatsChampion(margin=0.0, min_rows=50), CleanProcess())
+EARLY = Split(history=("20d",), tuning="5d", evaluation="20d")
+LATE = Split(history=("20d",), tuning="5d", evaluation="8d")
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("promotion")
+    rng, count = np.random.default_rng(0), DAYS * PER_DAY
+    x = rng.normal(size=count)
+    times = [START + timedelta(hours=24 / PER_DAY * number) for number in range(count)]
+    ids = [f"r{number}" for number in range(count)]
+    store = Store(str(folder / "store"), "p")
+    events = pd.DataFrame({"_row_id": ids, "_batch_id": "b", "_event_time": times, "_ingested_at": START, "x": x})
+    label = (x + rng.normal(0, 0.7, count) > 0).astype(float)
+    known = [time + timedelta(hours=1) for time in times]
+    store.append("events", events, "b")
+    store.append("labels", pd.DataFrame({"_row_id": ids, "_batch_id": "b", "label": label, "known_at": known}), "b")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)  # where MLflow puts files when no server says otherwise
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
+        yield Session(store, f"sqlite:///{folder}/control.db", START + timedelta(days=DAYS), "run")
+
+
+def trained(session, split):
+    """A version as the training flow registers it; another split is another version."""
+    snapshot = training.take_snapshot.fn(session, split)
+    recipe = Recipe("binary", "roc_auc", Features(("x",), ()), split, Linear(), {"strength": 1.0}, split.history[0], 0)
+    fitted = training.fit_candidate.fn(session, snapshot, recipe, recipe.key(snapshot.digest, ""))
+    run_id = training.open_run.fn(session, {})
+    return training.register_candidate.fn(session, run_id, snapshot, recipe, fitted, {})
+
+
+@pytest.fixture(scope="module")
+def contestants(session):
+    """A candidate that waits, judged on 20 days, and a champion that learnt from 12 of them."""
+    return trained(session, EARLY), trained(session, LATE)
+
+
+def evidence_of(session, candidate, champion):
+    return promotion.gather_evidence.fn(session, candidate, champion, "roc_auc", "binary", 0)
+
+
+def test_rows_that_the_champion_has_learnt_from_are_out_of_the_duel(session, contestants):
+    candidate, champion = contestants
+    alone, duel = evidence_of(session, candidate, None), evidence_of(session, candidate, champion)
+    assert len(np.unique(alone.blocks)) in {20, 21}
+    assert len(np.unique(duel.blocks)) in {8, 9}
+    assert duel.blocks.max() == alone.blocks.max()
+    assert len(duel.actual) == len(duel.candidate) == len(duel.champion) == len(duel.dummy)
+    assert np.isfinite([duel.candidate, duel.champion, duel.dummy]).all()
+    answer, gates = promotion.judge_candidate.fn(GATES, duel, "when_gates_pass")
+    assert [gate.name for gate in gates if not gate.passed] == ["beats_champion"], "both rank by x: nothing is gained"
+    assert answer.verdict is Verdict.FAIL
+
+
+def test_one_changed_byte_in_the_registered_file_refuses_the_promotion(session):
+    candidate = trained(session, judged_on("6d"))
+    good, _ = promotion.judge_candidate.fn(GATES, evidence_of(session, candidate, None), "when_gates_pass")
+    assert good.verdict is Verdict.PASS
+    path = registered_file(candidate)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+    answer, gates = promotion.judge_candidate.fn(GATES, evidence_of(session, candidate, None), "when_gates_pass")
+    assert answer.verdict is Verdict.FAIL
+    assert "SHA-256" in next(gate.reason for gate in gates if gate.name == "clean_process")
+    with pytest.raises(ArtefactMismatch, match="It is not loaded"):
+        registry.fetch("p", candidate, path.parents[1] / "elsewhere")
+
+
+def test_another_model_under_the_same_version_is_not_the_judged_one(session):
+    candidate, other = trained(session, judged_on("7d")), trained(session, judged_on("9d"))
+    registered_file(candidate).write_bytes(registered_file(other).read_bytes())
+    answer, gates = promotion.judge_candidate.fn(GATES, evidence_of(session, candidate, None), "when_gates_pass")
+    assert answer.verdict is Verdict.FAIL
+    clean = next(gate for gate in gates if gate.name == "clean_process")
+    assert (clean.verdict, clean.numbers["sha_matches"]) == (Verdict.FAIL, False), "though it would load and predict"
+
+
+def test_no_champion_is_an_answer_and_no_registry_is_not(session, monkeypatch):
+    assert promotion.read_champion.fn(session) is None
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(ServerUnavailable, match="nothing was changed"):
+        promotion.read_champion.fn(session)
+
+
+def test_a_tenth_version_is_later_than_a_ninth(session):
+    one = registry.client().get_model_version("p", str(trained(session, EARLY).number))
+    source = one.source.removeprefix("models:/")
+    made = [registry.register("many", one.run_id, source, {"keepfit.key": "same"}) for _ in range(10)]
+    assert [version.number for version in made] == list(range(1, 11))
+    assert registry.find_version("many", "keepfit.key", "same").number == 1
+    registry.move_alias("many", registry.CHAMPION, 10)
+    assert registry.champion_of("many").number == 10
+    assert registry.aliases("many") == {"champion": 10}
+
+
+def judged_on(evaluation):
+    return Split(history=("20d",), tuning="5d", evaluation=evaluation)
+
+
+def registered_file(version):
+    """The file in MLflow's own artefact folder."""
+    found = registry.client().get_model_version("p", str(version.number))
+    model = registry.client().get_logged_model(found.source.removeprefix("models:/"))
+    return Path(model.artifact_location.removeprefix("file://")) / registry.MODEL_FILE
