@@ -12,8 +12,8 @@ import pytest
 from config.settings import PROJECT
 
 
+@pytest.mark.e2e
 @pytest.mark.slow
-@pytest.mark.unproven
 @pytest.mark.timeout(900)
 def test_a_tiny_cycle_on_both_sides_gives_the_same_predictions_and_a_table():
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("KEEPFIT_", "PREFECT_", "MLFLOW_"))}

@@ -1,4 +1,7 @@
-"""One stack with the replayed sample for all end-to-end tests that only look: started once, ended at the end."""
+"""One stack with the replayed sample for all end-to-end tests that only look: started once, ended at the end.
+
+The sample is replayed while other tests run; what is left running when the session ends early is ended here, too.
+"""
 
 import os
 import subprocess
@@ -6,11 +9,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psutil
 import pytest
 
 from config.settings import PROJECT, stack_addresses
+from tests.e2e import early
 
 KEEPFIT = [sys.executable, "-m", "deployments.cli"]
 
@@ -44,23 +49,55 @@ def keepfit(environment: dict[str, str], *arguments: str) -> subprocess.Complete
     )
 
 
-@pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    home = tmp_path_factory.mktemp("demo") / "home"
-    environment = clean_environment(home)
-    up = keepfit(environment, "up", "--detach")
-    assert up.returncode == 0, up.stdout + up.stderr
-    try:
-        ran = keepfit(environment, "demo", "--exit")
-        found = stack_addresses(home)
-        prefect = found["prefect"].removesuffix("/api")
-        output = ran.stdout + ran.stderr
-        yield Demo(home, prefect, found["mlflow"], found["evidently"], output, ran.returncode, environment)
-    finally:
-        down = keepfit(environment, "down")
+class DemoStack:
+    """The stack of the demo in a folder of its own, from `up` to `down`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.home = folder / "home"
+        self.environment = clean_environment(self.home)
+
+    def play(self) -> Demo:
+        up = keepfit(self.environment, "up", "--detach")
+        assert up.returncode == 0, up.stdout + up.stderr
+        ran = keepfit(self.environment, "demo", "--exit")
+        found = stack_addresses(self.home)
+        prefect, output = found["prefect"].removesuffix("/api"), ran.stdout + ran.stderr
+        return Demo(self.home, prefect, found["mlflow"], found["evidently"], output, ran.returncode, self.environment)
+
+    def end(self) -> None:
+        down = keepfit(self.environment, "down")
         assert down.returncode == 0, down.stdout + down.stderr
-        left = [p.pid for p in psutil.process_iter() if _belongs_to(p, home)]
+        left = [process.pid for process in psutil.process_iter() if _belongs_to(process, self.home)]
         assert not left, f"processes left behind: {left}"
+
+
+_STACK = pytest.StashKey[DemoStack]()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Begin what takes longest; tests of the core keep one processor busy meanwhile."""
+    from tests.e2e import bikes
+
+    if session.config.option.collectonly:
+        return
+    folder = TemporaryDirectory(prefix="keepfit-e2e-")
+    session.config.add_cleanup(folder.cleanup)
+    stack = session.stash[_STACK] = DemoStack(Path(folder.name) / "demo")
+    early.begin(session, {"demo": stack.play, "bikes": lambda: bikes.live(Path(folder.name) / "bikes")})
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A session that was cut short has not come to the end of the fixture below."""
+    if early.is_begun(session, "demo"):
+        keepfit(session.stash[_STACK].environment, "down")
+
+
+@pytest.fixture(scope="session")
+def demo(request: pytest.FixtureRequest) -> Iterator[Demo]:
+    try:
+        yield early.outcome(request.session, "demo")
+    finally:
+        request.session.stash[_STACK].end()
 
 
 def _belongs_to(process: psutil.Process, home: Path) -> bool:
