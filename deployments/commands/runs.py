@@ -1,4 +1,4 @@
-"""`keepfit run`, `rollback`, `verify` and `decisions`: what a person starts, takes back, checks and reads by hand."""
+"""`keepfit run`, `rollback`, `verify`, `decisions` and `explain`: what a person starts, takes back, checks and reads."""
 
 import getpass
 from datetime import datetime
@@ -21,6 +21,7 @@ def register(app: typer.Typer) -> None:
     app.command("rollback")(rollback)
     app.command("verify")(verify)
     app.command("decisions")(decisions)
+    app.command("explain")(explain)
 
 
 def run(
@@ -114,6 +115,23 @@ def decisions(
         )
         table.add_row(*row)
     Console().print(table)
+
+
+def explain(
+    pipeline: Pipeline,
+    decision: Annotated[str, typer.Argument(metavar="ID", help="Its number, its key, or the beginning of one.")],
+) -> None:
+    """Tell one decision in one page: signal, evidence, gates, outcome, cost, and what it came from and led to."""
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    from config.opening import open_pipeline
+    from tasks.core import explanation
+
+    _, session = open_pipeline(pipeline, None, "reading")
+    entries = session.journal.entries()
+    page = explanation.explanation_page(entries, explanation.find_entry(entries, decision))
+    Console().print(Markdown(page))
 
 
 def moment(text: str | None) -> datetime | None:

@@ -83,12 +83,15 @@ def promotion_page(decision: Decision, gates: Sequence[Check], links: Mapping[st
     lead = f"Version {version} was **{decision.outcome}**" + (
         f" against champion {rival}." if rival else "; no champion."
     )
-    duel = next((gate for gate in gates if gate.name == "beats_champion" and gate.numbers.get("rows")), None)
-    parts = [*_answer(decision), checks_table(gates)]
-    if duel:
-        keys = ("answer", "difference", "low", "high", "rows", "blocks")
-        parts.append("### The duel\n\n" + table(keys, [[_number(duel.numbers.get(key)) for key in keys]]))
+    parts = [*answer(decision), checks_table(gates), *duel_part(gates)]
     return page(f"Promotion in {decision.pipeline}", lead, parts, links)
+
+
+def duel_part(gates: Sequence[Check]) -> list[str]:
+    """The numbers of the duel, where one was fought."""
+    keys = ("answer", "difference", "low", "high", "rows", "blocks")
+    duel = next((gate for gate in gates if gate.name == "beats_champion" and gate.numbers.get("rows")), None)
+    return ["### The duel\n\n" + table(keys, [[number(duel.numbers.get(key)) for key in keys]])] if duel else []
 
 
 def scoring_page(decision: Decision) -> str:
@@ -104,13 +107,17 @@ def monitoring_page(
 ) -> str:
     """The verdicts of a check, its decision, and the columns that moved most."""
     lead = f"Champion {decision.evidence['version']}, window {decision.window}: **{decision.outcome}**."
+    parts = [*answer(decision), checks_table(checks), *columns_part(columns)]
+    return page(f"Monitoring of {decision.pipeline}", lead, parts, links)
+
+
+def columns_part(columns: Sequence[Check]) -> list[str]:
+    """The columns that moved most, first."""
     moved = sorted(columns, key=lambda check: -float(check.numbers.get("distance") or 0))[:12]
     shown = [
-        (c.name, _MARK[c.verdict], *(_number(c.numbers.get(key)) for key in ("distance", "threshold"))) for c in moved
+        (c.name, _MARK[c.verdict], *(number(c.numbers.get(key)) for key in ("distance", "threshold"))) for c in moved
     ]
-    parts = [*_answer(decision), checks_table(checks)]
-    parts += ["### Columns\n\n" + table(("column", "verdict", "distance", "threshold"), shown)] if shown else []
-    return page(f"Monitoring of {decision.pipeline}", lead, parts, links)
+    return ["### Columns\n\n" + table(("column", "verdict", "distance", "threshold"), shown)] if shown else []
 
 
 def reconciliation_page(pipeline: str, repairs: Sequence[str], unknown: Sequence[str], checks: Sequence[Check]) -> str:
@@ -130,7 +137,7 @@ def _rules(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{rule} ({count})" for rule, count in shown[:4]) + (" …" if len(shown) > 4 else "")  # noqa: PLR2004
 
 
-def _answer(decision: Decision) -> list[str]:
+def answer(decision: Decision) -> list[str]:
     """Reason and next step: they stand above the tables, where a page begins, not below a scroll."""
     return [f"**Why:** {_cell(decision.reason)}", f"**Next:** {_next(decision)}"]
 
@@ -139,12 +146,13 @@ def _next(decision: Decision) -> str:
     return _NEXT.get(decision.outcome, "See the journal.").replace("{pipeline}", decision.pipeline)
 
 
-def _number(value: Number) -> str:
+def number(value: Number) -> str:
+    """Four digits of a number, the text of anything else, and nothing for None."""
     return f"{value:.4g}" if isinstance(value, float) else str("" if value is None else value)
 
 
 def _cell(value: object) -> str:
-    text = _number(value) if isinstance(value, float) else str(value)
+    text = number(value) if isinstance(value, float) else str(value)
     # Backslashes first, or one before a bar would undo the bar's own; a picture would be fetched from its address.
     for harmful, harmless in (("\\", "\\\\"), ("|", "\\|"), ("<", "&lt;"), ("![", "!\\[")):
         text = text.replace(harmful, harmless)
