@@ -1,4 +1,4 @@
-"""`keepfit run`, `rollback`, `verify`, `decisions` and `explain`: what a person starts, takes back, checks and reads."""
+"""`keepfit run`, `rollback`, `verify`, `decisions` and `explain`: what a person starts, takes back and reads."""
 
 import getpass
 from datetime import datetime

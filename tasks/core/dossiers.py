@@ -17,6 +17,8 @@ _NEXT = {
     "broken data": "**Look at the source**: this data looks broken. Nothing is trained on it; see the columns above.",
     "triggered": "A retraining run was started by this check. Its own page tells how it ends.",
     "suppressed": "No retraining: a limit of the governor stands in the way. See `governor` in the pipeline's file.",
+    "breaker open": "**Look at the last trainings**: they promoted nothing, so none starts by itself any more. With "
+    "the cause mended, `keepfit run training {pipeline}`; its promotion closes the breaker.",
     "promoted": "This version is champion now; the next scoring uses it. `keepfit rollback {pipeline}` takes it back.",
     "refused": "The champion stays. A later training, with more labels, may pass. Gates stand in the pipeline's file.",
 }

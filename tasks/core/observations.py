@@ -3,7 +3,7 @@
 Measuring belongs to the adapters; the kinds of remedies, triggers and limits stand in triggers.py and governor.py.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -75,7 +75,13 @@ class Context:
     run_id: str
 
 
-def decide(context: Context, seen: Observation | None, remedy: Remedy, governed: Check | None) -> Decision:
+def decide(
+    context: Context,
+    seen: Observation | None,
+    remedy: Remedy,
+    governed: Check | None,
+    facts: Mapping[str, Any] | None = None,
+) -> Decision:
     """The one journal row of a check: its outcome, and for a breach whether a retraining is triggered or suppressed.
 
     Args:
@@ -83,12 +89,17 @@ def decide(context: Context, seen: Observation | None, remedy: Remedy, governed:
         seen: what was seen; None when there is no champion that could be looked at.
         remedy: what answers it.
         governed: the governor's answer; None when the remedy is not to retrain.
+        facts: what else the triggers were told, JSON-ready (`champion_age_s`, `new_labels`): later checks read it.
     """
-    evidence = (seen.evidence() if seen else {}) | {
-        "version": context.version,
-        "signal": remedy.signal,
-        "remedy": remedy.kind,
-    }
+    evidence = (
+        (seen.evidence() if seen else {})
+        | dict(facts or {})
+        | {
+            "version": context.version,
+            "signal": remedy.signal,
+            "remedy": remedy.kind,
+        }
+    )
     outcome, reason = _OUTCOMES.get(remedy.kind, SUPPRESSED), remedy.reason
     if remedy.kind == "retrain":
         allowed = governed is not None and governed.passed

@@ -13,6 +13,9 @@ from tasks.core.errors import DataRejected
 from tasks.core.results import Check, Verdict, Window
 from tasks.core.triggers import (
     Age,
+    All,
+    AnyOf,
+    AtLeast,
     DataDrift,
     NewLabels,
     PerformanceDecay,
@@ -159,8 +162,10 @@ def test_each_kind_at_its_edge(trigger, found, verdict):
 
 def test_the_union_is_chosen_by_kind_and_refuses_what_it_does_not_know():
     triggers = TypeAdapter(list[Trigger])
-    assert triggers.validate_json(triggers.dump_json(list(EVERY))) == list(EVERY)
-    assert {member.model_fields["kind"].default for member in get_args(get_args(Trigger)[0])} == {t.kind for t in EVERY}
+    members = [*EVERY, AnyOf(of=EVERY), All(of=EVERY), AtLeast(breaches=1, checks=2, trigger=All(of=EVERY))]
+    assert triggers.validate_json(triggers.dump_json(members)) == members
+    kinds = {member.model_fields["kind"].default for member in get_args(get_args(Trigger)[0])}
+    assert kinds == {trigger.kind for trigger in members}
     for wrong in [
         {"kind": "age"},
         {"kind": "age", "longest": "0d"},
