@@ -14,6 +14,7 @@ from tasks.adapters.sources import ColumnLabels, Labels, Source
 from tasks.core.columns import FALSE_WORDS, TRUE_WORDS, Column
 from tasks.core.drift import Drift
 from tasks.core.durations import Duration
+from tasks.core.estimation import UNSUPPORTED, Estimation
 from tasks.core.estimators import Candidate, HistGradientBoosting, Linear, RandomForest
 from tasks.core.features import CalendarPart, Features, features_of
 from tasks.core.gates import BeatsChampion, BeatsDummy, CleanProcess, Gate, Sanity
@@ -106,6 +107,7 @@ class PipelineConfig(_Section):
     scoring: Scoring = Scoring()
     drift: Drift = Drift()
     performance: Performance = Performance()
+    estimation: Estimation = Estimation()
     triggers: tuple[Trigger, ...] = (PerformanceDecay(),)
     governor: Governor = Governor()
     schedules: Schedules = Schedules()
@@ -151,6 +153,8 @@ class PipelineConfig(_Section):
             raise ValueError("labels in files of their own join by id, so a column with the role id is needed")
         if self.positive is not None and self.problem != "binary":
             raise ValueError("positive belongs to a binary problem only")
+        if self.metric in UNSUPPORTED and any("estimated_performance" in one.watches for one in self.triggers):
+            raise ValueError(f"{self.metric} cannot be estimated without labels; choose another metric or trigger")
         if targets:
             _refuse_unusable_target(targets[0], self.problem, self.positive)
         return self

@@ -167,6 +167,7 @@ def decide_remedy(
     evidence = TriggerEvidence(
         data=seen.data, data_drift=seen.data_drift, prediction_drift=seen.prediction_drift,
         performance=seen.performance, champion_age=age, new_labels=new_labels,
+        estimated=seen.estimated, track_record=seen.track_record,
         past=past_evidence(entries, version.number, session.as_of),
     )  # fmt: skip
     remedy = choose_remedy(triggers, evidence)

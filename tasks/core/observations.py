@@ -22,7 +22,10 @@ TRIGGERED, SUPPRESSED = "triggered", "suppressed"
 
 @dataclass(frozen=True)
 class Observation:
-    """The verdicts of one check: broken data, drift of data and of predictions, performance; and the columns' own."""
+    """The verdicts of one check: broken data, drift of data and of predictions, performance; and the columns' own.
+
+    While labels are missing, also what the performance is estimated to be, and how good such estimates have been.
+    """
 
     data: Check
     data_drift: Check
@@ -30,12 +33,17 @@ class Observation:
     performance: Check
     columns: tuple[Check, ...]
     rows: int
+    estimated: Check | None = None
+    track_record: Check | None = None
+
+    def checks(self) -> dict[str, Check]:
+        """The verdicts by name, without the columns and without what was not estimated."""
+        names = ("data", "data_drift", "prediction_drift", "performance", "estimated", "track_record")
+        return {name: check for name in names if (check := getattr(self, name)) is not None}
 
     def evidence(self) -> dict[str, Any]:
         """JSON-ready."""
-        named = {
-            name: asdict(getattr(self, name)) for name in ("data", "data_drift", "prediction_drift", "performance")
-        }
+        named = {name: asdict(check) for name, check in self.checks().items()}
         return {**named, "columns": [asdict(check) for check in self.columns], "rows": self.rows}
 
 
@@ -126,5 +134,6 @@ FIRST = Remedy("retrain", "no champion", "the registry answers that there is no 
 
 def _verdict(remedy: Remedy) -> Verdict:
     if remedy.kind in {"none", "note"}:
-        return Verdict.PASS
+        # What is noted without being known is not shown as passed.
+        return Verdict.UNKNOWN if any(check.verdict is Verdict.UNKNOWN for check in remedy.checks) else Verdict.PASS
     return Verdict.UNKNOWN if remedy.kind in {"wait", "alert"} else Verdict.FAIL

@@ -19,6 +19,9 @@ GOOD = {
     "metric": "roc_auc",
 }
 
+ESTIMATED = {"kind": "estimated_performance"}
+REGRESSION = {"problem": "regression", "columns": [KEY, WHEN, AGE, GOAL | {"type": "number"}]}
+
 
 def made(**changes):
     return PipelineConfig.model_validate(GOOD | changes)
@@ -57,6 +60,8 @@ def text_goal(type_="category"):
         ({"metric": "mae"}, "metric mae does not fit a binary problem"),
         ({"problem": "regression"}, "metric roc_auc does not fit a regression problem"),
         ({"metric": "auc"}, "roc_auc"),
+        (REGRESSION | {"metric": "r2", "triggers": [ESTIMATED]}, "r2 cannot be estimated without labels"),
+        (REGRESSION | {"metric": "r2", "triggers": [{"kind": "any", "of": [ESTIMATED]}]}, "r2 cannot be estimated"),
         ({"columns": []}, "at least 1 item"),
         ({"columns": [KEY, WHEN, WHEN | {"name": "then"}, AGE, GOAL]}, "only one column can have the role time"),
         ({"columns": [KEY, WHEN, GOAL]}, "at least one column needs the role feature"),

@@ -10,6 +10,7 @@ from pydantic import Field
 from tasks.core.triggers.age import Age
 from tasks.core.triggers.combinations import All, AnyOf, AtLeast
 from tasks.core.triggers.drift import DataDrift, PredictionDrift
+from tasks.core.triggers.estimated import EstimatedPerformance
 from tasks.core.triggers.evidence import TriggerEvidence, past_evidence
 from tasks.core.triggers.new_labels import NewLabels
 from tasks.core.triggers.performance import PerformanceDecay
@@ -17,12 +18,13 @@ from tasks.core.triggers.remedy import Remedy, RemedyKind, choose_remedy
 from tasks.core.triggers.token import fire_token
 
 __all__ = [
-    "Age", "All", "AnyOf", "AtLeast", "DataDrift", "NewLabels", "PerformanceDecay", "PredictionDrift", "Remedy",
-    "RemedyKind", "Trigger", "TriggerEvidence", "choose_remedy", "fire_token", "past_evidence",
+    "Age", "All", "AnyOf", "AtLeast", "DataDrift", "EstimatedPerformance", "NewLabels", "PerformanceDecay",
+    "PredictionDrift", "Remedy", "RemedyKind", "Trigger", "TriggerEvidence", "choose_remedy", "fire_token",
+    "past_evidence",
 ]  # fmt: skip
 
 Trigger = Annotated[
-    PerformanceDecay | DataDrift | PredictionDrift | Age | NewLabels | AnyOf | All | AtLeast,
+    PerformanceDecay | EstimatedPerformance | DataDrift | PredictionDrift | Age | NewLabels | AnyOf | All | AtLeast,
     Field(discriminator="kind"),
 ]
 # Combinations hold triggers of every kind, themselves included: they are complete only now.

@@ -38,7 +38,7 @@ class _Many(TriggerKind):
         spoken = [answer for answer in answers if answer.verdict is verdict]
         told = "; ".join(f"{answer.name}: {answer.reason}" for answer in spoken)
         numbers: dict[str, Number] = {"of": len(answers), "said_so": len(spoken)}
-        return Check(self.name, verdict, told, numbers | _waiting(verdict, spoken))
+        return Check(self.name, verdict, told, numbers | _manner(verdict, spoken))
 
 
 class AnyOf(_Many):
@@ -108,8 +108,8 @@ class AtLeast(TriggerKind):
         return self.trigger.fires(evidence).verdict if evidence.data.passed else Verdict.UNKNOWN
 
 
-def _waiting(verdict: Verdict, spoken: Sequence[Check]) -> dict[str, Number]:
-    """Time alone settles a combination when it settles each of its unknown parts."""
+def _manner(verdict: Verdict, spoken: Sequence[Check]) -> dict[str, Number]:
+    """A combination only waits, or is only noted, when each of its unknown parts is."""
     if verdict is not Verdict.UNKNOWN:
         return {}
-    return {"waiting": all(answer.numbers.get("waiting") is True for answer in spoken)}
+    return {name: all(answer.numbers.get(name) is True for answer in spoken) for name in ("waiting", "noted")}

@@ -14,6 +14,8 @@ from tasks.core.results import Check, Decision, JournalEntry, Verdict
 class TriggerEvidence:
     """What one monitoring run knows. `data` = signals of broken data; ages and counts are None when unknown.
 
+    `estimated` (and the estimator's `track_record`) is None where labels are known, so that nothing is estimated.
+
     `past` holds the evidence of the same champion's earlier checks, newest first, each without a past of its own.
     """
 
@@ -23,6 +25,8 @@ class TriggerEvidence:
     performance: Check
     champion_age: timedelta | None
     new_labels: int | None
+    estimated: Check | None = None
+    track_record: Check | None = None
     past: tuple["TriggerEvidence", ...] = ()
 
     def before(self, count: int) -> "TriggerEvidence":
@@ -65,6 +69,8 @@ def _evidence(decision: Decision) -> TriggerEvidence:
         prediction_drift=_check("prediction_drift", told), performance=_check("performance", told),
         champion_age=None if age is None else timedelta(seconds=float(age)),
         new_labels=None if labels is None else int(labels),
+        estimated=_check("estimated", told) if told.get("estimated") else None,
+        track_record=_check("track_record", told) if told.get("track_record") else None,
     )  # fmt: skip
 
 

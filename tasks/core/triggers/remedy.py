@@ -33,9 +33,10 @@ def choose_remedy(triggers: Sequence["Trigger"], evidence: TriggerEvidence) -> R
     2. data unknown                                      -> alert: nobody trains on data that may be broken
     3. a trigger fires                                   -> retrain, `signal` names all that fire, sorted, with "+"
     4. performance fail, and no trigger answers it       -> alert; not while one counts further checks (then 6)
-    5. anything unknown that does not only wait          -> alert
+    5. anything unknown that neither waits nor is noted  -> alert
     6. unknown, `numbers["waiting"]` is True for all     -> wait: time alone will tell (labels, rows, noise, checks)
-    7. a drift fail (performance pass)                   -> note: drift that harms nothing
+    7. a drift fail (performance pass)                   -> note: drift that harms nothing; so is a trigger's unknown
+                                                            with `numbers["noted"]`: an estimate without a record
     8. everything pass                                   -> none
     """
     fired = tuple(trigger.fires(evidence) for trigger in triggers)
@@ -60,6 +61,10 @@ def _waits(check: Check) -> bool:
     return check.verdict is Verdict.UNKNOWN and check.numbers.get("waiting") is True
 
 
+def _is_noted(check: Check) -> bool:
+    return check.numbers.get("noted") is True
+
+
 def _severity(check: Check) -> int:
     return [Verdict.PASS, Verdict.UNKNOWN, Verdict.FAIL].index(check.verdict)
 
@@ -77,9 +82,9 @@ def _choose(signals: Mapping[str, Check], fired: Sequence[Check], counts: bool) 
     if performance.verdict is Verdict.FAIL and not counts:
         return "alert", ["performance"]
     named = [*signals.items(), *((check.name, check) for check in fired)]
-    unknown = [(name, check) for name, check in named if check.verdict is Verdict.UNKNOWN]
+    unknown = [(name, check) for name, check in named if check.verdict is Verdict.UNKNOWN and not _is_noted(check)]
     if unknown:
         names = sorted({name for name, _ in unknown})
         return ("wait" if all(_waits(check) for _, check in unknown) else "alert"), names
-    drifted = sorted(name for name, check in signals.items() if check.verdict is Verdict.FAIL)
-    return ("note" if drifted else "none"), drifted
+    noted = sorted({name for name, check in named if check.verdict is Verdict.FAIL or _is_noted(check)})
+    return ("note" if noted else "none"), noted

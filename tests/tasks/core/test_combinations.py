@@ -38,7 +38,7 @@ def evidence(performance=PASS, drift=PASS, data=PASS, *, waiting=False, labels=0
         Check("performance", performance, "performance reason", {"waiting": waiting}),
         10 * DAY,
         labels,
-        tuple(past),
+        past=tuple(past),
     )
 
 

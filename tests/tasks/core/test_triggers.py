@@ -17,6 +17,7 @@ from tasks.core.triggers import (
     AnyOf,
     AtLeast,
     DataDrift,
+    EstimatedPerformance,
     NewLabels,
     PerformanceDecay,
     PredictionDrift,
@@ -162,7 +163,13 @@ def test_each_kind_at_its_edge(trigger, found, verdict):
 
 def test_the_union_is_chosen_by_kind_and_refuses_what_it_does_not_know():
     triggers = TypeAdapter(list[Trigger])
-    members = [*EVERY, AnyOf(of=EVERY), All(of=EVERY), AtLeast(breaches=1, checks=2, trigger=All(of=EVERY))]
+    members = [
+        *EVERY,
+        EstimatedPerformance(),
+        AnyOf(of=EVERY),
+        All(of=EVERY),
+        AtLeast(breaches=1, checks=2, trigger=All(of=EVERY)),
+    ]
     assert triggers.validate_json(triggers.dump_json(members)) == members
     kinds = {member.model_fields["kind"].default for member in get_args(get_args(Trigger)[0])}
     assert kinds == {trigger.kind for trigger in members}
