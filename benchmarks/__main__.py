@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.results import Row, load, show
 
-PARTS = ("cycle", "starts", "breaches", "monitoring", "storm")
+PARTS = ("cycle", "starts", "breaches", "monitoring", "storm", "failures")
 
 
 def main() -> int:
@@ -26,6 +26,8 @@ def main() -> int:
         rows += _monitoring(options.sizes)  # without the stack, which it does not need and which would disturb it
     if "storm" in parts:
         rows += _storm(options.storm)
+    if "failures" in parts:
+        rows += _failures(options.calls)
     show(rows)
     return 0
 
@@ -39,9 +41,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--starts", type=int, help="starts of each deployment (5)")
     parser.add_argument("--breaches", type=int, help="breaches (100)")
     parser.add_argument("--storm", type=int, help="breaches of a storm (1 000)")
+    parser.add_argument("--calls", type=int, help="every how many-th call of a vendor fails (1: each)")
     options = parser.parse_args()
-    usual = {"rows": 100_000, "repetitions": 3, "starts": 5, "breaches": 100, "storm": 1_000}
-    small = {"rows": 5_000, "repetitions": 1, "starts": 2, "breaches": 6, "storm": 20}
+    usual = {"rows": 100_000, "repetitions": 3, "starts": 5, "breaches": 100, "storm": 1_000, "calls": 1}
+    small = {"rows": 5_000, "repetitions": 1, "starts": 2, "breaches": 6, "storm": 20, "calls": 12}
     for name, value in (small if options.quick else usual).items():
         if getattr(options, name) is None:
             setattr(options, name, value)
@@ -95,6 +98,13 @@ def _storm(count: int) -> Iterator[Row]:
 
     _say(f"two storms of {count:,} breaches")
     yield from storm.measure(count)
+
+
+def _failures(step: int) -> Iterator[Row]:
+    from benchmarks import failures
+
+    _say("registry and store fail at their calls in turn")
+    yield from failures.measure(step)
 
 
 def _say(what: str) -> None:
