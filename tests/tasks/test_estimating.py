@@ -123,8 +123,13 @@ def test_an_estimate_in_the_journal_is_held_against_the_labels_that_came_and_not
     later = review(61)
     assert (later.verdict, later.numbers["estimates"], later.numbers["inside"]) == (Verdict.PASS, 1, 1)
     assert later.numbers["bias"] == pytest.approx(truth(case, JUDGED, moment) - found.numbers["score"])
+    extra = {"_row_id": ["late"], "_event_time": [JUDGED + DAY], "prediction": [0.5], "model_version": [3]}
+    store.append("predictions", pd.DataFrame(extra), "extra")
+    assert review(61).numbers["estimates"] == 1
+    whole, now = PERFORMANCE.model_copy(update={"min_label_share": 1.0}), session(store, START + 61 * DAY)
+    unripe = estimating.review_estimates.fn(now, whole, CONFIG, metric, DELAY)
+    assert unripe.numbers["estimates"] == 0, "a truth that is not whole yet is none"
     strict = CONFIG.model_copy(update={"min_past": 2})
-    now = session(store, START + 61 * DAY)
     assert estimating.review_estimates.fn(now, PERFORMANCE, strict, metric, DELAY).verdict is Verdict.UNKNOWN
 
 

@@ -71,6 +71,17 @@ def test_a_loss_model_sees_a_move_into_the_region_where_errors_are_large(metric)
     assert check.verdict is PASS
 
 
+def test_the_interval_is_as_wide_as_estimates_really_scatter_around_the_truth():
+    """A stated 5 % on each side: its half is 1.645 standard deviations, here within what 20 worlds can tell."""
+    apart, halves = [], []
+    for seed in range(20):
+        window = binary(300 + seed, rows=300, spread=4.0)
+        check = estimate(binary(seed, rows=300, spread=4.0), window, "brier", seed=seed)
+        apart.append(check.numbers["score"] - score("brier", window.actual, window.predicted))
+        halves.append((check.numbers["high"] - check.numbers["low"]) / 2)
+    assert 0.75 < np.mean(halves) / (1.645 * np.std(apart)) < 1.6
+
+
 def test_without_a_shift_the_estimate_keeps_the_promise_and_passes():
     checks = [estimate(binary(seed), binary(50 + seed)) for seed in range(3)]
     assert {check.verdict for check in checks} == {PASS}

@@ -67,6 +67,7 @@ def test_a_breach_came_from_the_promotion_that_promised_and_led_to_the_promotion
     ("number", "before", "after"),
     [
         (1, [], [4]),
+        (3, [2], [4, 5, 6]),
         (4, [1, 2, 3], []),
         (5, [2, 3], []),
         (7, [6], [8, 9, 10, 11, 12]),
