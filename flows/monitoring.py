@@ -54,6 +54,7 @@ def _check(config: PipelineConfig, session: Session, champion: ModelVersion) -> 
     reference = monitoring.sample_reference(session, champion, drift, seed)
     measured = monitoring.measure_drift(reference, current, config.features, drift, seed)
     seen = monitoring.judge_window(reference, current, config.features, drift, measured, performance)
+    seen = monitoring.judge_together(seen, reference, current, config.features, drift, seed)
     workspace = load_settings().home / "evidently"
     path = monitoring.publish_report(session, workspace, context, measured, seen, config.metric)
     monitoring.log_report(champion, context, measured)
@@ -61,7 +62,6 @@ def _check(config: PipelineConfig, session: Session, champion: ModelVersion) -> 
     if decision.outcome == "triggered":
         monitoring.start_retraining(session, decision)
     links = {**report_link(path), **version_links(session.pipeline, champion.number, champion.run_id)}
-    checks = (seen.data, seen.data_drift, seen.prediction_drift, seen.performance)
-    page = dossiers.monitoring_page(decision, checks, seen.columns, links)
+    page = dossiers.monitoring_page(decision, tuple(seen.signals().values()), seen.columns, links)
     reporting.show_page("monitoring", session.pipeline, page)
     return decision.outcome, decision.reason

@@ -20,6 +20,7 @@ from tasks.core.drift import Drift, judge_drift
 from tasks.core.features import EVENT_TIME, ROW_ID, Features
 from tasks.core.governor import Governor, govern
 from tasks.core.metrics import MetricName
+from tasks.core.multivariate import judge_multivariate
 from tasks.core.observations import PREDICTION, Context, Observation
 from tasks.core.performance import Performance, judge_performance
 from tasks.core.results import Check, Decision, Verdict, Window
@@ -46,7 +47,8 @@ def sample_current(session: Session, version: ModelVersion, window: Window, drif
     rows = bounded_sample_batches(batches, drift.max_rows, seed)
     rows = rows if len(rows.columns) else rows.reindex(columns=names)
     predicted = labelled.predictions_in(session.store, version.number, window, session.as_of)
-    return observations.with_predictions(rows, predicted["prediction"].to_numpy("float64"), seed)
+    values, times = predicted["prediction"].to_numpy("float64"), predicted[EVENT_TIME]
+    return observations.with_predictions(rows, values, seed, times)
 
 
 @task(name="sample reference", **STEP)
@@ -67,7 +69,9 @@ def sample_reference(session: Session, version: ModelVersion, drift: Drift, seed
         facts.trained_until + timedelta(microseconds=1), facts.evaluated_until + timedelta(microseconds=1)
     )
     predicted = labelled.predictions_in(session.store, version.number, judged_on, session.as_of)
-    return observations.with_predictions(pd.read_parquet(kept), predicted["prediction"].to_numpy("float64"), seed)
+    return observations.with_predictions(
+        pd.read_parquet(kept), predicted["prediction"].to_numpy("float64"), seed, predicted[EVENT_TIME]
+    )
 
 
 @task(name="measure drift", **STEP)
@@ -121,6 +125,17 @@ def judge_window(
     return Observation(data, data_drift, predictions, performance, columns, len(current))
 
 
+@task(name="judge columns together", **STEP)
+def judge_together(
+    seen: Observation, reference: "pd.DataFrame", current: "pd.DataFrame", features: Features, drift: Drift, seed: int
+) -> Observation:
+    """Add what a classifier says that has to tell the window from the reference, where the pipeline asks for it."""
+    if not drift.multivariate:
+        return seen
+    kinds = {"numerical": features.numerical, "categorical": features.categorical}
+    return replace(seen, multivariate_drift=judge_multivariate(reference, current, **kinds, config=drift, seed=seed))
+
+
 @task(name="publish report", **STEP)
 def publish_report(
     session: Session, workspace: Path, context: Context, measured: DriftMeasurement, seen: Observation, metric: str
@@ -163,6 +178,7 @@ def decide_remedy(
     evidence = TriggerEvidence(
         data=seen.data, data_drift=seen.data_drift, prediction_drift=seen.prediction_drift,
         performance=seen.performance, champion_age=session.as_of - facts.evaluated_until, new_labels=new_labels,
+        multivariate_drift=seen.multivariate_drift,
     )  # fmt: skip
     remedy = choose_remedy(triggers, evidence)
     governed = _govern(session, governor, new_labels) if remedy.kind == "retrain" else None

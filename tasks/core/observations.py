@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-PREDICTION = "prediction"
+PREDICTION, PREDICTION_TIME = "prediction", "_prediction_time"
 _OUTCOMES = {"none": "quiet", "note": "noted", "wait": "waiting", "alert": "alerted", "quarantine": "broken data"}
 TRIGGERED, SUPPRESSED = "triggered", "suppressed"
 
@@ -30,24 +30,37 @@ class Observation:
     performance: Check
     columns: tuple[Check, ...]
     rows: int
+    multivariate_drift: Check | None = None  # None: not asked for
+
+    def signals(self) -> dict[str, Check]:
+        """The verdicts by name, without the columns'."""
+        names = ("data", "data_drift", "prediction_drift", "multivariate_drift", "performance")
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
     def evidence(self) -> dict[str, Any]:
         """JSON-ready."""
-        named = {
-            name: asdict(getattr(self, name)) for name in ("data", "data_drift", "prediction_drift", "performance")
-        }
+        named = {check_name: asdict(check) for check_name, check in self.signals().items()}
         return {**named, "columns": [asdict(check) for check in self.columns], "rows": self.rows}
 
 
-def with_predictions(features: "pd.DataFrame", predictions: "np.ndarray", seed: int) -> "pd.DataFrame":
-    """Put a column of predictions beside feature rows for column-wise comparison; the rows need not be the same."""
+def with_predictions(
+    features: "pd.DataFrame", predictions: "np.ndarray", seed: int, times: "pd.Series | None" = None
+) -> "pd.DataFrame":
+    """Put a column of predictions beside feature rows for column-wise comparison; the rows need not be the same.
+
+    `times`: when the predicted rows happened, in the predictions' order; they stand beside them.
+    """
     import numpy as np
 
-    column = np.full(len(features), np.nan)
+    place = np.arange(len(predictions))
     if len(predictions) > len(features):
-        predictions = np.random.default_rng(seed).choice(predictions, len(features), replace=False)
-    column[: len(predictions)] = predictions
-    return features.assign(**{PREDICTION: column})
+        place = np.random.default_rng(seed).choice(len(predictions), len(features), replace=False)
+    column = np.full(len(features), np.nan)
+    column[: len(place)] = predictions[place]
+    beside = {PREDICTION: column}
+    if times is not None:
+        beside[PREDICTION_TIME] = times.iloc[place].reset_index(drop=True).reindex(range(len(features))).array
+    return features.assign(**beside)
 
 
 def broken_data(signals: Sequence[Check], rows: int) -> Check:

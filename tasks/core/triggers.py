@@ -29,6 +29,7 @@ class TriggerEvidence:
     performance: Check
     champion_age: timedelta | None
     new_labels: int | None
+    multivariate_drift: Check | None = None  # None: not asked for
 
 
 class _Trigger(BaseModel):
@@ -72,6 +73,17 @@ class PredictionDrift(_Drift):
     def fires(self, evidence: TriggerEvidence) -> Check:
         """The verdict on prediction drift, quiet where performance passes."""
         return self._answer(self.kind, evidence.prediction_drift, evidence.performance)
+
+
+class MultivariateDrift(_Drift):
+    """A classifier tells the window from the reference; by default a breach only while labels do not show harm."""
+
+    kind: Literal["multivariate_drift"] = "multivariate_drift"
+
+    def fires(self, evidence: TriggerEvidence) -> Check:
+        """The verdict on all columns together, quiet where performance passes; unknown where nobody looked."""
+        off = Check(self.kind, Verdict.UNKNOWN, "nobody looked; set `multivariate: true` under `drift`")
+        return self._answer(self.kind, evidence.multivariate_drift or off, evidence.performance)
 
 
 class Age(_Trigger):
@@ -136,6 +148,8 @@ def choose_remedy(triggers: Sequence["Trigger"], evidence: TriggerEvidence) -> R
         "prediction_drift": evidence.prediction_drift,
         "performance": evidence.performance,
     }
+    if evidence.multivariate_drift is not None:
+        signals["multivariate_drift"] = evidence.multivariate_drift
     kind, names = _choose(signals, fired)
     # The spoken reason is that of the worst answer of a name; two triggers may be of one kind.
     answers = sorted([*fired, *(replace(check, name=name) for name, check in signals.items())], key=_severity)
@@ -180,4 +194,6 @@ def fire_token(pipeline: str, champion_version: int | str | None, window: Window
     return hashlib.sha256(json.dumps([pipeline, version, *edges, signal]).encode()).hexdigest()
 
 
-Trigger = Annotated[PerformanceDecay | DataDrift | PredictionDrift | Age | NewLabels, Field(discriminator="kind")]
+Trigger = Annotated[
+    PerformanceDecay | DataDrift | PredictionDrift | MultivariateDrift | Age | NewLabels, Field(discriminator="kind")
+]

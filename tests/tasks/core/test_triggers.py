@@ -14,6 +14,7 @@ from tasks.core.results import Check, Verdict, Window
 from tasks.core.triggers import (
     Age,
     DataDrift,
+    MultivariateDrift,
     NewLabels,
     PerformanceDecay,
     PredictionDrift,
@@ -25,16 +26,31 @@ from tasks.core.triggers import (
 
 PASS, FAIL, UNKNOWN = Verdict.PASS, Verdict.FAIL, Verdict.UNKNOWN
 MONTH = timedelta(days=30)
-EVERY = (PerformanceDecay(), DataDrift(), PredictionDrift(), Age(longest=MONTH), NewLabels(at_least=100))
+DRIFTS = (DataDrift, PredictionDrift, MultivariateDrift)
+EVERY = (PerformanceDecay(), *(kind() for kind in DRIFTS), Age(longest=MONTH), NewLabels(at_least=100))
 WINDOW = Window(datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 2, 1, tzinfo=UTC))
 
 verdicts = st.sampled_from(Verdict)
 kinds = st.sampled_from(
-    [*EVERY, DataDrift(when_unlabelled_only=False), PredictionDrift(when_unlabelled_only=False), Age(longest="1d")]
+    [
+        *EVERY,
+        *(kind(when_unlabelled_only=False) for kind in DRIFTS),
+        Age(longest="1d"),
+    ]
 )
 
 
-def evidence(data=PASS, drift=PASS, predictions=PASS, performance=PASS, *, age=timedelta(0), labels=0, waiting=False):
+def evidence(
+    data=PASS,
+    drift=PASS,
+    predictions=PASS,
+    performance=PASS,
+    together=PASS,
+    *,
+    age=timedelta(0),
+    labels=0,
+    waiting=False,
+):
     return TriggerEvidence(
         Check("signals", data, "data reason"),
         Check("drift", drift, "drift reason"),
@@ -42,6 +58,7 @@ def evidence(data=PASS, drift=PASS, predictions=PASS, performance=PASS, *, age=t
         Check("performance", performance, "performance reason", {"waiting": waiting}),
         age,
         labels,
+        None if together is None else Check("multivariate", together, "multivariate reason"),
     )
 
 
@@ -51,6 +68,7 @@ any_evidence = st.builds(
     drift=verdicts,
     predictions=verdicts,
     performance=verdicts,
+    together=st.none() | verdicts,
     age=st.none() | st.just(timedelta(0)) | st.just(MONTH * 2),
     labels=st.none() | st.just(0) | st.just(100),
     waiting=st.booleans(),
@@ -62,8 +80,13 @@ any_evidence = st.builds(
 def test_every_row_of_the_table_over_all_verdicts(triggers, found):
     fired = [trigger.fires(found) for trigger in triggers]
     asked = {check.name for check in fired if check.verdict is FAIL}
-    signals = (found.data_drift, found.prediction_drift, found.performance)
-    others_unknown = [*(c for c in fired if c.name != "performance"), *signals[:2]]
+    drifts = [
+        found.data_drift,
+        found.prediction_drift,
+        *([found.multivariate_drift] if found.multivariate_drift else []),
+    ]
+    signals = (*drifts, found.performance)
+    others_unknown = [*(c for c in fired if c.name != "performance"), *drifts]
     remedy = choose_remedy(triggers, found)
     if found.data.verdict is FAIL:
         assert (remedy.kind, remedy.signal) == ("quarantine", "data")
@@ -86,7 +109,8 @@ def test_every_row_of_the_table_over_all_verdicts(triggers, found):
 @given(triggers=st.lists(kinds, max_size=6), found=any_evidence)
 @settings(deadline=None, max_examples=600)
 def test_unknown_alone_never_retrains_and_is_never_silent(triggers, found):
-    signals = (found.data, found.data_drift, found.prediction_drift, found.performance)
+    signals = [found.data, found.data_drift, found.prediction_drift, found.performance]
+    signals += [found.multivariate_drift] if found.multivariate_drift else []
     remedy = choose_remedy(triggers, found)
     surely = any(check.verdict is FAIL for check in signals) or found.champion_age or found.new_labels
     if not surely:
@@ -122,7 +146,7 @@ def test_a_remedy_carries_all_answers_and_names_every_signal():
     assert "performance reason" in remedy.reason
     assert "60.0 days" in remedy.reason
     assert [check.name for check in remedy.checks] == [
-        *("signals", "drift", "prediction", "performance"),
+        *("signals", "drift", "prediction", "performance", "multivariate"),
         *(f"trigger {trigger.kind}" for trigger in EVERY),
     ]
 
