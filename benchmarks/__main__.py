@@ -1,6 +1,6 @@
 """Keepfit against named peers and its own goals, in one run: `make bench`, or with options `python -m benchmarks`.
 
-    python -m benchmarks [--quick] [--only cycle --only starts --only breaches --only monitoring]
+    python -m benchmarks [--quick] [--only cycle --only starts --only breaches --only monitoring --only alarms]
 
 A goal that is missed is shown and is no failure; the exit status tells only whether everything could be measured.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.results import Row, load, show
 
-PARTS = ("cycle", "starts", "breaches", "monitoring")
+PARTS = ("cycle", "starts", "breaches", "monitoring", "alarms")
 
 
 def main() -> int:
@@ -24,6 +24,8 @@ def main() -> int:
     rows = list(_on_a_stack(options, parts))
     if "monitoring" in parts:
         rows += _monitoring(options.sizes)  # without the stack, which it does not need and which would disturb it
+    if "alarms" in parts:
+        rows += _alarms(options)
     show(rows)
     return 0
 
@@ -36,9 +38,11 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--repetitions", type=int, help="cycles on each side (3)")
     parser.add_argument("--starts", type=int, help="starts of each deployment (5)")
     parser.add_argument("--breaches", type=int, help="breaches (100)")
+    parser.add_argument("--checks", type=int, help="checks per kind of unchanged data, size and width (25)")
+    parser.add_argument("--trials", type=int, help="trials per kind of change (200)")
     options = parser.parse_args()
-    usual = {"rows": 100_000, "repetitions": 3, "starts": 5, "breaches": 100}
-    small = {"rows": 5_000, "repetitions": 1, "starts": 2, "breaches": 6}
+    usual = {"rows": 100_000, "repetitions": 3, "starts": 5, "breaches": 100, "checks": 25, "trials": 200}
+    small = {"rows": 5_000, "repetitions": 1, "starts": 2, "breaches": 6, "checks": 2, "trials": 2}
     for name, value in (small if options.quick else usual).items():
         if getattr(options, name) is None:
             setattr(options, name, value)
@@ -85,6 +89,14 @@ def _monitoring(sizes: list[int]) -> Iterator[Row]:
             peer, ratio = f"{other['check']:.1f} s DataDriftPreset", other["check"] / mine["check"]
             goal = f">= {monitoring.RATIO_GOAL:g} times faster, same verdicts"
             yield Row(measure, told, peer, f"{ratio:.1f}", goal, met, load())
+
+
+def _alarms(options: argparse.Namespace) -> list[Row]:
+    from benchmarks import alarm_worlds, alarms
+
+    _say(f"{options.checks} checks of each kind of unchanged data, {options.trials} trials of each change")
+    sizes, columns = ((30, 500), (10,)) if options.quick else (alarms.SIZES, alarms.COLUMNS)
+    return alarms.measure(sizes, columns, alarm_worlds.WORLDS, options.checks, options.trials)
 
 
 def _say(what: str) -> None:

@@ -44,9 +44,10 @@ class Tally:
 def check(sides: Sides, seed: int, **settings: object) -> Tally:
     """One whole check, combined as the monitoring flow combines it; and the preset on the same rows."""
     from tasks import monitoring
-    from tasks.adapters.drift_metrics import DriftMeasurement, noise_of
+    from tasks.adapters.drift_metrics import DriftMeasurement
     from tasks.core.distances import distance
     from tasks.core.drift import Drift
+    from tasks.core.noise import thresholds_apart
     from tasks.core.observations import PREDICTION
     from tasks.core.pairs import prepare
     from tasks.core.results import Check, Verdict
@@ -55,7 +56,7 @@ def check(sides: Sides, seed: int, **settings: object) -> Tally:
     numbers = [*features.numerical, PREDICTION]
     pairs = prepare(sides.reference, sides.current, numbers, features.categorical)
     distances = {name: distance(pair, config.method(pair)) for name, pair in pairs.items() if len(pair.current)}
-    noise = noise_of(pairs, config, seed, PREDICTION)
+    noise = thresholds_apart(pairs, config, seed, PREDICTION)
     measured = DriftMeasurement(pairs, distances, noise, prediction=PREDICTION)
     performance = Check("performance", Verdict.PASS, "not measured here")
     seen = monitoring.judge_window.fn(sides.reference, sides.current, features, config, measured, performance)
@@ -71,7 +72,7 @@ def unchanged(
     sizes: Sequence[int], columns: Sequence[int], names: Sequence[str], checks: int
 ) -> Iterator[tuple[tuple[str, int, int], Tally]]:
     """Every world at every size and width, each check on a reference and a window of its own."""
-    for place, world in enumerate(names):
+    for place, world in enumerate(names if checks else ()):
         for n in (n for n in sizes if world != "hourly" or n < worlds.HOURLY_LIMIT):
             for width in columns:
                 tally = Tally()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from tasks.core.drift import Drift
-from tasks.core.noise import noise_thresholds
+from tasks.core.noise import thresholds_apart
 from tasks.core.pairs import Pair, prepare
 from tasks.core.sampling import bounded_sample
 
@@ -63,7 +63,7 @@ def measure_drift(  # noqa: PLR0913 - two frames, and how to read them
     """
     samples = [bounded_sample(frame, config.max_rows, seed) for frame in (reference, current)]
     pairs = prepare(samples[0], samples[1], numerical, categorical)
-    noise = noise_of(pairs, config, seed, prediction)
+    noise = thresholds_apart(pairs, config, seed, prediction)
     failures = {name: "no values on a side" for name, pair in pairs.items() if not _measurable(pair)}
     wanted = {
         name: (pair, config.method(pair), max(config.configured(pair), noise[name] or 0.0))
@@ -82,13 +82,6 @@ def _measurable(pair: Pair) -> bool:
 
 
 _Wanted = Mapping[str, tuple[Pair, str, float]]
-
-
-def noise_of(pairs: Mapping[str, Pair], config: Drift, seed: int, prediction: str | None) -> dict[str, float | None]:
-    """The noise thresholds of the features, which are judged together, and of the prediction, which is judged alone."""
-    features = {name: pair for name, pair in pairs.items() if name != prediction}
-    alone = {name: pair for name, pair in pairs.items() if name == prediction}
-    return noise_thresholds(features, config, seed) | noise_thresholds(alone, config, seed)
 
 
 def _report(wanted: _Wanted) -> tuple[Any, dict[str, str]]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tasks.core.blocks import Blocks
 from tasks.core.pairs import NORM_FLOOR, Pair, coded
+from tasks.core.tails import upper_tail
 
 Method = Literal["wasserstein", "jensenshannon", "psi"]
 _BINNED_FROM = 20  # Evidently bins numbers with more distinct values than this
@@ -68,8 +69,9 @@ def chance_distances(pair: Pair, method: Method, draws: int, rng: np.random.Gene
     """Simulate the distance of two samples of these sizes from one population, the reference. Shape (at least draws,).
 
     Wasserstein: samples of the effective size 1 / (1/m + 1/n) against the population, because the difference of two
-    empirical distributions has that variance. The others: both samples are drawn anew; half a row is added to each
-    bin, so that rare values that the reference happens to lack are possible.
+    empirical distributions has that variance; values may lie beyond the reference's, as its tails suggest. The others:
+    both samples are drawn anew; half a row is added to each bin, so that rare values that the reference happens to lack
+    are possible.
     """
     m, n = len(pair.reference), len(pair.current)
     if method == "wasserstein":
@@ -99,8 +101,27 @@ def _chance_wasserstein(
     area_middle = np.where(level <= low, area_low, np.where(level >= high, area_high, area[ranks + 1]))
     below = values * (middle - low) - (area_middle - area_low)
     above = (area_high - area_middle) - values * (high - middle)
+    beyond = _beyond(reference, (ranks == size - 1).sum(axis=1), rng) + _beyond(
+        -reference, (ranks == 0).sum(axis=1), rng
+    )
     norm = max(float(np.std(reference)), NORM_FLOOR) * float(np.sqrt(n / simulated))
-    return np.asarray((below + above).sum(axis=1)) / norm
+    return np.asarray((below + above).sum(axis=1) + beyond / simulated) / norm
+
+
+def _beyond(
+    reference: NDArray[np.float64], largest: NDArray[np.int64], rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """How far the values drawn as the population's largest, `largest` per sample, would lie beyond it. Shape (draws,).
+
+    Its largest value stands for the whole share 1 / size of larger ones; each is drawn anew from the reference's tail.
+    """
+    tail = upper_tail(reference)
+    if tail is None:
+        return np.zeros(len(largest))
+    share = 1 / min(len(reference), _MAX_POPULATION)
+    excess = tail.exceeded_by(share * (1 - rng.random(int(largest.sum())))) - reference.max()
+    sample = np.repeat(np.arange(len(largest)), largest)
+    return np.bincount(sample, np.maximum(excess, 0.0), minlength=len(largest)).astype(np.float64)
 
 
 def block_distances(

@@ -34,7 +34,8 @@ def judge_multivariate(
 
     Each half of time is judged by a classifier that learned from the other half. Without a change a half's scores are
     those of one source, so its p-value holds (see `two_samples`); the two halves share the check's error rate
-    (Bonferroni). Unknown with fewer than `config.min_rows` rows on a side or no column that both sides hold.
+    (Bonferroni). Unknown with fewer than `config.min_rows` rows on a side, no column that both sides hold, or so short
+    a window that all its rows are one stretch of time and nothing could be told from chance.
     """
     numerical, categorical = list(numerical), list(categorical)
     frames = [bounded_sample(frame, config.multivariate_rows, seed) for frame in (reference, current)]
@@ -60,6 +61,9 @@ def _verdict(answers: Sequence[Answer], level: float, config: Drift, rows: dict[
     drifted = p_value <= level and auc >= threshold
     measured = {"auc": auc, "p_value": p_value, "level": level, "threshold": threshold, "by_chance": seen, **rows}
     told = f"a classifier tells window and reference apart with ROC AUC {auc:.3f}"
+    if 2 * min(a.resolution for a in answers) > level:
+        reason = f"{told}; rows so near in time are too much alike to tell that from chance"
+        return Check(NAME, Verdict.UNKNOWN, reason, measured)
     if not drifted:
         reason = f"{told}; chance reaches {seen:.3f} and below {threshold:g} it is no drift"
         return Check(NAME, Verdict.PASS, reason, measured)

@@ -12,6 +12,10 @@ from tasks.core.blocks import Blocks, time_blocks, traits_of
 from tasks.core.distances import Method, block_distances, chance_distances
 from tasks.core.drift import Drift
 from tasks.core.pairs import Pair
+from tasks.core.tails import upper_tail
+
+_BLOCK_DRAWS = 500
+_BULK = 0.99  # the share of simulated distances that the gamma distribution is fitted to; the rest is the tail's
 
 
 def noise_thresholds(pairs: Mapping[str, Pair], config: Drift, seed: int) -> dict[str, float | None]:
@@ -23,6 +27,15 @@ def noise_thresholds(pairs: Mapping[str, Pair], config: Drift, seed: int) -> dic
         else noise_threshold(pair, config, level, seed + place)
         for place, (name, pair) in enumerate(sorted(pairs.items()))
     }
+
+
+def thresholds_apart(
+    pairs: Mapping[str, Pair], config: Drift, seed: int, prediction: str | None
+) -> dict[str, float | None]:
+    """The thresholds of the features, which are judged together, and of the prediction, which is judged alone."""
+    features = {name: pair for name, pair in pairs.items() if name != prediction}
+    alone = {name: pair for name, pair in pairs.items() if name == prediction}
+    return noise_thresholds(features, config, seed) | noise_thresholds(alone, config, seed)
 
 
 def noise_threshold(pair: Pair, config: Drift, level: float, seed: int) -> float:
@@ -37,21 +50,28 @@ def noise_threshold(pair: Pair, config: Drift, level: float, seed: int) -> float
     blocks = _blocks_of(pair)
     if blocks is None:
         return alone
-    together = _tail(block_distances(pair, method, blocks, config.resamples, rng), method, level)
+    draws = max(config.resamples, _BLOCK_DRAWS)
+    together = _fitted_tail(block_distances(pair, method, blocks, draws, rng), method, level)
     return max(alone, together * _caution(blocks.count, level))
 
 
 def _tail(simulated: NDArray[np.float64], method: Method, level: float) -> float:
-    """The value that a simulated distance exceeds with probability `level`, never below the simulated quantile.
+    """The value that a distance exceeds with probability `level`; heavy-tailed numbers have heavy-tailed distances."""
+    tail = upper_tail(simulated) if method == "wasserstein" else None
+    own = float(tail.exceeded_by(level)) if tail is not None and level < tail.share else 0.0
+    return max(_fitted_tail(simulated, method, level), own)
 
-    The tail beyond the simulation is that of a gamma distribution fitted by moments: to the squared distance, which is
-    chi-square-like for both jensenshannon and wasserstein, or to the PSI itself. Its spread is taken two standard
-    errors wide.
+
+def _fitted_tail(simulated: NDArray[np.float64], method: Method, level: float) -> float:
+    """The same for light tails: of a gamma distribution fitted by moments, never below the simulated quantile.
+
+    It is fitted to the squared distance, which is chi-square-like for both jensenshannon and wasserstein, or to the PSI
+    itself. Its spread is taken two standard errors wide.
     """
     from scipy.stats import gamma
 
     power = 1 if method == "psi" else 2
-    values = simulated**power
+    values = np.minimum(simulated, np.quantile(simulated, _BULK)) ** power
     mean, variance = float(values.mean()), _cautious_variance(values)
     if variance <= 0:
         return float(mean ** (1 / power))

@@ -47,7 +47,8 @@ def prepare(
 
     Numbers lose nulls, infinities and unreadable text, and are rounded (`blurred`); categories become `labelled`.
     """
-    sides, whens = (reference, current), {}
+    sides = (reference, current)
+    whens: dict[str, list[NDArray[np.int64]]] = {}
     pairs = {}
     for name in numerical:
         read = [numbers(frame[name]) if name in frame else np.empty(0) for frame in sides]

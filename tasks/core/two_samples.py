@@ -5,15 +5,17 @@ Belongs here: halves, the classifier, its skill and what chance gives. Verdicts 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import comb
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.core.blocks import block_sums, time_blocks, traits_of
+from tasks.core.blocks import Times, block_sums, time_blocks, traits_of
 
 _RELATIONS = 10  # pairs of numbers whose product the classifier is given: trees find a turned correlation late
 _GRID = 64
+_WINDOWS = 2_000  # simulated windows that a difference is held against
 _TOLD = 3  # columns that a reason names
 Floats = NDArray[np.float64]
 
@@ -42,6 +44,7 @@ class Answer:
     error: float
     p_value: float
     freedom: float
+    resolution: float  # the smallest p-value that so many independent stretches of time can show
 
 
 class Contest:
@@ -80,7 +83,7 @@ class Contest:
     def answer(self) -> Answer:
         """How well it did on the half that it had not seen."""
         left, right = self._held_out
-        return _compare(self._scores(left.matrix), self._scores(right.matrix), left.times, right.times)
+        return compare(self._scores(left.matrix), self._scores(right.matrix), left.times, right.times, self._seed)
 
     def telling(self) -> list[str]:
         """The columns without which the classifier loses most of its skill, by shuffling one at a time."""
@@ -118,29 +121,31 @@ def _relations(learned: Sequence[Floats]) -> list[tuple[int, int]]:
     return [(int(a), int(b)) for a, b in zip(rows, columns, strict=True) if a < b]
 
 
-def _compare(
-    left: Floats, right: Floats, left_times: NDArray[np.int64] | None, right_times: NDArray[np.int64] | None
-) -> Answer:
+def compare(left: Floats, right: Floats, left_times: Times | None, right_times: Times | None, seed: int) -> Answer:
     """ROC AUC of the scores, its standard error if nothing had changed, and the one-sided p-value.
 
     Rows alone give the variance of the Mann-Whitney statistic. What blocks of time add to it (the design effect of
     cluster samples: Kish, Survey sampling, 1965) is measured between the reference's blocks, and counts for the few
-    blocks of the window too; the p-value is Student's, for as many blocks.
+    blocks of the window too. The p-value is Student's for as many blocks, and never below the share of windows that
+    reach the difference when they are made of the reference's blocks.
     """
     from scipy.stats import rankdata, t
 
     ranks = rankdata(np.concatenate([left, right])) / (len(left) + len(right))
     here, there = ranks[: len(left)], ranks[len(left) :]
-    difference = float(there.mean() - here.mean())
-    alone = float(here.var(ddof=1))
-    variance, freedom = alone * (1 / len(here) + 1 / len(there)), float(len(here) - 1)
-    timed = left_times is not None and right_times is not None
-    blocks = time_blocks(left_times, right_times, traits_of(here, True)) if timed else None
+    difference, alone = float(there.mean() - here.mean()), float(here.var(ddof=1))
+    variance, freedom, reached, resolution = alone * (1 / len(here) + 1 / len(there)), float(len(here) - 1), 0.0, 0.0
+    blocks = None
+    if left_times is not None and right_times is not None:
+        blocks = time_blocks(left_times, right_times, traits_of(here, True))
     if blocks is not None:
-        sums, rows = block_sums(here[:, None], blocks.codes, blocks.count)[:, 0], len(here) / blocks.count
-        between = max(0.0, blocks.inflation * float(sums.var(ddof=1)) / rows**2 - alone / rows)
-        variance += between * (1 / blocks.count + 1 / blocks.per_window)
+        sums, rows = block_sums(here[:, None], blocks.codes, blocks.count)[:, 0], np.bincount(blocks.codes)
+        spread = blocks.inflation * float(sums.var(ddof=1)) / float(rows.mean()) ** 2
+        variance += max(0.0, spread - alone / float(rows.mean())) * (1 / blocks.count + 1 / blocks.per_window)
         freedom = float(blocks.count - 1)
+        drawn = np.random.default_rng(seed).integers(blocks.count, size=(_WINDOWS, blocks.per_window))
+        reached = float((sums[drawn].sum(axis=1) / rows[drawn].sum(axis=1) >= difference).mean())
+        resolution = 1 / comb(blocks.count + blocks.per_window, blocks.per_window)
     error = float(np.sqrt(variance))
     p_value = float(t.sf(difference / error, freedom)) if error > 0 else 1.0
-    return Answer(0.5 + difference, error, p_value, freedom)
+    return Answer(0.5 + difference, error, max(p_value, reached, resolution), freedom, resolution)
