@@ -82,14 +82,13 @@ def _categorical(hours: Floats, columns: int, rng: np.random.Generator) -> list[
 
 
 def _wave(hours: Floats, scale: float, rng: np.random.Generator) -> Floats:
-    """A stationary Gaussian process of unit variance with correlation exp(-|dt| / scale), at sorted times in hours."""
-    decay = np.exp(-np.diff(hours, prepend=hours[0]) / scale)
-    noise = rng.normal(size=len(hours)) * np.sqrt(1 - decay**2)
-    noise[0] = rng.normal()
-    wave, last = np.empty(len(hours)), 0.0
-    for place, (keep, step) in enumerate(zip(decay, noise, strict=True)):
-        last = wave[place] = keep * last + step
-    return wave
+    """A stationary Gaussian process of unit variance, at each row's hour; exp(-1 / scale) from hour to hour."""
+    from scipy.signal import lfilter
+
+    keep, count = np.exp(-1 / scale), int(hours.max()) + 1
+    steps = rng.normal(size=count) * np.sqrt(1 - keep**2)
+    steps[0] = rng.normal()
+    return np.asarray(lfilter([1.0], [1.0, -keep], steps)[hours.astype("int64")])
 
 
 def _waves(hours: Floats, columns: int, scale: float, rng: np.random.Generator) -> list[Any]:
