@@ -102,13 +102,13 @@ def test_a_shift_is_still_seen_where_times_are_known(alike):
         assert columns_alarm(reference, moved, Drift(share=0))
 
 
-@given(st.integers(0, 2**32), st.floats(0.05, 3), st.integers(2, 60), st.integers(30, 400))
+@given(st.integers(0, 2**32), st.floats(0.05, 30), st.integers(2, 60), st.integers(30, 400))
 @settings(max_examples=40, deadline=None)
 def test_blocks_hold_all_rows_and_are_no_longer_than_the_window(seed, scale, window, count):
     rng = np.random.default_rng(seed)
     reference = (np.sort(rng.uniform(0, 90, count)) * DAY).astype(np.int64)
     current = (rng.uniform(90, 90 + window, 40) * DAY).astype(np.int64)
-    traits = traits_of(np.sin(reference / DAY / scale) + rng.normal(size=count), numerical=True)
+    traits = traits_of(np.sin(reference / DAY / scale) + 0.1 * rng.normal(size=count), numerical=True)
     blocks = time_blocks(reference, current, traits)
     assert (np.diff(blocks.codes) >= 0).all()
     assert set(blocks.codes) == set(range(blocks.count))
@@ -116,6 +116,12 @@ def test_blocks_hold_all_rows_and_are_no_longer_than_the_window(seed, scale, win
     longest = max(np.ptp(reference[blocks.codes == code]) for code in range(blocks.count))
     assert longest <= 2 * max(np.ptp(current), 1)  # the last block takes a stub in
     assert blocks.count >= MIN_BLOCKS - 1 or count < 4 * MIN_BLOCKS
+
+
+def test_a_stub_at_the_end_is_no_block():
+    times = (np.arange(0, 30.01, 0.05) * DAY).astype(np.int64)
+    traits = traits_of(np.random.default_rng(0).normal(size=len(times)), numerical=True)
+    assert np.bincount(time_blocks(times, times[:200], traits).codes).min() >= 20
 
 
 def test_where_time_tells_nothing_there_are_no_blocks():
@@ -162,7 +168,8 @@ def test_the_tail_of_a_known_distribution_is_found():
 def related(n, rng, sign=1.0, shift=0.0):
     a = rng.normal(size=n)
     frame = pd.DataFrame({"a": a, "b": sign * 0.8 * a + 0.6 * rng.normal(size=n), "c": rng.normal(shift, 1, n)})
-    return frame.assign(d=rng.choice(["x", "y"], n))
+    others = {f"e{place}": rng.normal(size=n) for place in range(20)}
+    return frame.assign(d=rng.choice(["x", "y"], n), **others)
 
 
 @pytest.mark.parametrize("n", [200, 1_000])
@@ -171,7 +178,8 @@ def test_a_turned_relation_is_always_seen_and_its_columns_are_named(n):
         rng = np.random.default_rng([n, seed])
         reference, current = related(3_000, rng), related(n, rng, -1)
         assert not columns_alarm(reference, current, Drift(share=0))
-        answer = together(reference, current, Drift(), seed)
+        wide = [*NUMBERS, *(f"e{place}" for place in range(20))]
+        answer = judge_multivariate(reference, current, numerical=wide, categorical=TEXTS, config=Drift(), seed=seed)
         assert answer.verdict is Verdict.FAIL, answer
         assert {"a", "b"} == set(answer.reason.rpartition("most by ")[2].split(", "))
         assert answer.numbers["auc"] > 0.6
