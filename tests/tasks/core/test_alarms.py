@@ -147,13 +147,13 @@ def test_the_integrated_time_of_known_processes():
 
 def test_values_beyond_a_heavy_tailed_reference_are_expected():
     # The rate of single columns at a level where the reference's own extremes are too few to tell.
-    alarms = 0
+    alarms, level, trials = 0, 0.00025, 60 * 60
     for seed in range(60):
         rng = np.random.default_rng(seed)
         reference = rng.pareto(2.5, 2_000)
-        noise = noise_threshold(Pair(True, reference, np.zeros(30)), Drift(), 0.002, seed)
-        alarms += sum(distance(Pair(True, reference, rng.pareto(2.5, 30)), "wasserstein") >= noise for _ in range(30))
-    assert alarms <= 1_800 * 0.002 + 3 * (1_800 * 0.002) ** 0.5
+        noise = noise_threshold(Pair(True, reference, np.zeros(30)), Drift(), level, seed)
+        alarms += sum(distance(Pair(True, reference, rng.pareto(2.5, 30)), "wasserstein") >= noise for _ in range(60))
+    assert alarms <= trials * level + 3 * (trials * level) ** 0.5
 
 
 def test_the_tail_of_a_known_distribution_is_found():
@@ -174,7 +174,7 @@ def related(n, rng, sign=1.0, shift=0.0):
 
 @pytest.mark.parametrize("n", [200, 1_000])
 def test_a_turned_relation_is_always_seen_and_its_columns_are_named(n):
-    for seed in range(8):
+    for seed in range(4):
         rng = np.random.default_rng([n, seed])
         reference, current = related(3_000, rng), related(n, rng, -1)
         assert not columns_alarm(reference, current, Drift(share=0))
