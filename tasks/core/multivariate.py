@@ -37,6 +37,8 @@ def judge_multivariate(
     (Bonferroni). Unknown with fewer than `config.min_rows` rows on a side, no column that both sides hold, or so short
     a window that all its rows are one stretch of time and nothing could be told from chance.
     """
+    from threadpoolctl import threadpool_limits
+
     numerical, categorical = list(numerical), list(categorical)
     frames = [bounded_sample(frame, config.multivariate_rows, seed) for frame in (reference, current)]
     rows = {"rows_reference": len(frames[0]), "rows_current": len(frames[1])}
@@ -46,10 +48,11 @@ def judge_multivariate(
     if not names:
         return Check(NAME, Verdict.UNKNOWN, "there is no column to compare", rows)
     level = 1 / config.one_false_alarm_in / PARTS
-    contests = [Contest(names, [n in categorical for n in names], sides, second, seed) for second in (False, True)]
-    answers = [contest.answer() for contest in contests]
-    best = min(range(2), key=lambda place: answers[place].p_value)
-    return _verdict(answers, level, config, rows, contests[best].telling)
+    with threadpool_limits(1):  # on a busy machine threads that wait for one another make small fits ten times slower
+        contests = [Contest(names, [n in categorical for n in names], sides, second, seed) for second in (False, True)]
+        answers = [contest.answer() for contest in contests]
+        best = min(range(2), key=lambda place: answers[place].p_value)
+        return _verdict(answers, level, config, rows, contests[best].telling)
 
 
 def _verdict(answers: Sequence[Answer], level: float, config: Drift, rows: dict[str, int], telling: Any) -> Check:
