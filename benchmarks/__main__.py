@@ -1,6 +1,6 @@
 """Keepfit against named peers and its own goals, in one run: `make bench`, or with options `python -m benchmarks`.
 
-    python -m benchmarks [--quick] [--only cycle --only starts --only breaches --only monitoring]
+    python -m benchmarks [--quick] [--only PART, several times: see PARTS]
 
 A goal that is missed is shown and is no failure; the exit status tells only whether everything could be measured.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.results import Row, load, show
 
-PARTS = ("cycle", "starts", "breaches", "monitoring")
+PARTS = ("cycle", "starts", "breaches", "monitoring", "duels", "holdout")
 
 
 def main() -> int:
@@ -24,6 +24,7 @@ def main() -> int:
     rows = list(_on_a_stack(options, parts))
     if "monitoring" in parts:
         rows += _monitoring(options.sizes)  # without the stack, which it does not need and which would disturb it
+    rows += _decisions(options, parts)
     show(rows)
     return 0
 
@@ -36,9 +37,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--repetitions", type=int, help="cycles on each side (3)")
     parser.add_argument("--starts", type=int, help="starts of each deployment (5)")
     parser.add_argument("--breaches", type=int, help="breaches (100)")
+    parser.add_argument("--seeds", type=int, help="duels of each case (500)")
+    parser.add_argument("--holdouts", type=int, help="holdouts that are attacked (200)")
+    parser.add_argument("--candidates", type=int, help="candidates of one attack (1 000)")
     options = parser.parse_args()
     usual = {"rows": 100_000, "repetitions": 3, "starts": 5, "breaches": 100}
     small = {"rows": 5_000, "repetitions": 1, "starts": 2, "breaches": 6}
+    usual |= {"seeds": 500, "holdouts": 200, "candidates": 1_000}
+    small |= {"seeds": 10, "holdouts": 10, "candidates": 30}
     for name, value in (small if options.quick else usual).items():
         if getattr(options, name) is None:
             setattr(options, name, value)
@@ -85,6 +91,17 @@ def _monitoring(sizes: list[int]) -> Iterator[Row]:
             peer, ratio = f"{other['check']:.1f} s DataDriftPreset", other["check"] / mine["check"]
             goal = f">= {monitoring.RATIO_GOAL:g} times faster, same verdicts"
             yield Row(measure, told, peer, f"{ratio:.1f}", goal, met, load())
+
+
+def _decisions(options: argparse.Namespace, parts: Sequence[str]) -> Iterator[Row]:
+    from benchmarks import duels, holdout
+
+    if "duels" in parts:
+        _say(f"{options.seeds} duels of each case")
+        yield from duels.measure(options.seeds)
+    if "holdout" in parts:
+        _say(f"{options.holdouts} holdouts, {options.candidates:,} candidates against each")
+        yield from holdout.measure(options.candidates, options.holdouts)
 
 
 def _say(what: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 from config.settings import PROJECT
 
 ROOMS = ("flows", "tasks", "config", "deployments")
-CORE = sorted((PROJECT / "tasks" / "core").glob("*.py"))
+CORE = sorted((PROJECT / "tasks" / "core").rglob("*.py"))
 
 
 def lint(folder):
