@@ -16,7 +16,7 @@ from tasks.core.drift import Drift
 from tasks.core.durations import Duration
 from tasks.core.estimators import Candidate, HistGradientBoosting, Linear, RandomForest
 from tasks.core.features import CalendarPart, Features, features_of
-from tasks.core.gates import BeatsChampion, BeatsDummy, CleanProcess, Gate, Sanity
+from tasks.core.gates import BeatsChampion, BeatsDummy, CleanProcess, Gate, Sanity, misfit
 from tasks.core.governor import Governor
 from tasks.core.metrics import MetricName, Problem, greater_is_better, problem_of
 from tasks.core.performance import Performance
@@ -151,6 +151,8 @@ class PipelineConfig(_Section):
             raise ValueError("labels in files of their own join by id, so a column with the role id is needed")
         if self.positive is not None and self.problem != "binary":
             raise ValueError("positive belongs to a binary problem only")
+        if why := misfit(self.gates, {column.name: column.role for column in self.columns}, self.problem):
+            raise ValueError(why)
         if targets:
             _refuse_unusable_target(targets[0], self.problem, self.positive)
         return self

@@ -79,9 +79,11 @@ def record_promotion(
     """The receipt: written before any alias moves, so that a crash in between can be finished or never began."""
     now = championship.reign(session.journal.entries())
     answer, chosen = judged.answer, judged.row_set
-    evidence = {"version": candidate.number, "sha256": candidate.sha256, "gates": [asdict(gate) for gate in judged.gates],
-                "replaces": champion.number if champion else None,
-                "rows": {"count": chosen.rows, "digest": chosen.digest} if chosen else None}  # fmt: skip
+    evidence = {
+        "version": candidate.number, "sha256": candidate.sha256, "replaces": champion.number if champion else None,
+        "rows": {"count": chosen.rows, "digest": chosen.digest} if chosen else None,
+        "gates": [asdict(gate) for gate in judged.gates],
+    }  # fmt: skip
     decision = Decision(
         # A version that was refused may be judged again, as of a later moment.
         key=f"promotion:{candidate.number}:{now.receipt if now else 0}:{session.as_of.isoformat()}",

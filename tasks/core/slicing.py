@@ -60,9 +60,10 @@ def slice_with_most_loss(
     ids = np.random.default_rng(seed).permutation(np.unique(blocks))
     explored = np.isin(blocks, ids[: len(ids) // 2])
     matrix = as_numbers(features).to_numpy()
-    if explored.sum() < 2 * min_rows or not matrix.shape[1]:
+    leaf = 2 * min_rows  # the other half of the rows that fall into it is smaller at times, and is what will be judged
+    if explored.sum() < 2 * leaf or not matrix.shape[1]:
         return None
-    tree = DecisionTreeRegressor(max_depth=_DEPTH, min_samples_leaf=min_rows, random_state=0)
+    tree = DecisionTreeRegressor(max_depth=_DEPTH, min_samples_leaf=leaf, random_state=0)
     tree.fit(matrix[explored], excess[explored])
     leaves = tree.apply(matrix)
     worst = max(np.unique(leaves[explored]), key=lambda leaf: tree.tree_.value[leaf, 0, 0])

@@ -3,7 +3,7 @@
 A refusal is a `fail`, what could not be judged is `unknown`, and neither promotes (`results.overall`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from pydantic import Field
@@ -20,11 +20,13 @@ from tasks.core.gates.resources import Resources
 from tasks.core.gates.sanity import Sanity
 from tasks.core.gates.slices import Slices
 from tasks.core.gates.suspicious_features import SuspiciousFeatures
+from tasks.core.metrics import Problem
 from tasks.core.results import Check, Verdict
 
 __all__ = [
     "BeatsChampion", "BeatsDummy", "Calibration", "CleanProcess", "CleanRoom", "Floor", "Footprint", "Gate",
     "GateEvidence", "Groups", "Resources", "Sanity", "Slices", "SuspiciousFeatures", "columns_named", "judge_all",
+    "misfit",
 ]  # fmt: skip
 
 
@@ -36,6 +38,20 @@ def judge_all(gates: Sequence["Gate"], evidence: GateEvidence) -> tuple[Check, .
 def columns_named(gates: Sequence["Gate"]) -> tuple[str, ...]:
     """The event columns that gates ask for by name, each once."""
     return tuple(dict.fromkeys(name for gate in gates if isinstance(gate, Slices | Groups) for name in gate.columns))
+
+
+def misfit(gates: Sequence["Gate"], roles: Mapping[str, str], problem: Problem) -> str | None:
+    """Why a gate can never pass for columns of these roles (by name) and this problem, or None."""
+    for gate in gates:
+        wanted = {"protected"} if isinstance(gate, Groups) else {"feature", "protected"}
+        wrong = [name for name in columns_named([gate]) if roles.get(name) not in wanted]
+        if wrong:
+            what = "with the role protected" if isinstance(gate, Groups) else "with the role feature or protected"
+            return f"gate {gate.kind} names {wrong[0]}, which is no column {what}"
+        rate = isinstance(gate, Groups) and gate.measure != "metric"
+        if problem != "binary" and (rate or isinstance(gate, Calibration)):
+            return f"gate {gate.kind}{' with a rate' if rate else ''} judges a binary problem only"
+    return None
 
 
 def _judge_one(gate: "Gate", evidence: GateEvidence) -> Check:

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from tasks.core.duel import shortage
-from tasks.core.gates.evidence import Confidence, GateEvidence, GateKind
+from tasks.core.gates.evidence import Confidence, GateEvidence, GateKind, require_one_per_row
 from tasks.core.metrics import problem_of, score
 from tasks.core.results import Check, Number, Verdict
 
@@ -24,6 +24,7 @@ class Calibration(GateKind):
         """Pass when the error is surely within the bound, fail when it is surely beyond it, unknown between."""
         if problem_of(evidence.metric) != "binary":
             return Check(self.kind, Verdict.UNKNOWN, "only probabilities can be calibrated; this is no binary problem")
+        require_one_per_row(evidence)
         if why := shortage("brier", evidence.actual, evidence.blocks, min_rows=self.min_rows):
             return Check(self.kind, Verdict.UNKNOWN, why, {"rows": len(evidence.actual)})
         score("brier", evidence.actual, evidence.candidate)  # refuses what are no probabilities

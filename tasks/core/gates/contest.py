@@ -9,8 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from tasks.core.duel import DuelResult, duel
-from tasks.core.errors import DataRejected
-from tasks.core.gates.evidence import GateEvidence
+from tasks.core.gates.evidence import GateEvidence, require_one_per_row
 from tasks.core.ledger import confidence_at
 from tasks.core.results import Number
 
@@ -39,15 +38,13 @@ def contest(rules: Rules, evidence: GateEvidence, rival: np.ndarray) -> tuple[Du
     """The candidate against a rival (predictions of shape (rows,)), and the numbers of it; raises DataRejected."""
     rows = len(evidence.actual)
     before = np.zeros(rows, dtype=int) if evidence.looks is None else evidence.looks
-    parts = (evidence.actual, rival, evidence.candidate, evidence.blocks)
-    if any(len(part) != rows for part in (*parts, before)):
-        raise DataRejected(f"every one of the {rows} rows needs its predictions, block and count of looks")
+    require_one_per_row(evidence, rival, before)
     kept = before < rules.looks
     look = 1 + int(before[kept].max(initial=0))
     confidence = confidence_at(rules.confidence, look)
     result = duel(
-        *(part[kept] for part in parts), metric=evidence.metric, margin=rules.margin, confidence=confidence,
-        min_rows=rules.min_rows, seed=evidence.seed,
+        evidence.actual[kept], rival[kept], evidence.candidate[kept], evidence.blocks[kept], metric=evidence.metric,
+        margin=rules.margin, confidence=confidence, min_rows=rules.min_rows, seed=evidence.seed,
     )  # fmt: skip
     spent = rows - int(kept.sum())
     if told := _ledger(spent, rows, look, rules.looks):

@@ -79,7 +79,7 @@ class GateKind(BaseModel):
 def column_of(evidence: GateEvidence, name: str) -> "pd.Series":
     """An event column of the evaluated rows; raises DataRejected where it was not gathered."""
     if evidence.columns is None or name not in evidence.columns:
-        raise DataRejected(f"the rows have no column {name!r}; name one that is stored (any role but ignore)")
+        raise DataRejected(f"the rows have no column {name!r}; name one with the role feature or protected")
     if len(evidence.columns) != len(evidence.actual):
         raise DataRejected(f"{name!r} has {len(evidence.columns)} values for {len(evidence.actual)} rows")
     return evidence.columns[name]
@@ -93,6 +93,13 @@ def champion_of(kind: str, evidence: GateEvidence) -> np.ndarray | Check:
         why = "it is not known whether there is a champion, or its predictions are missing; ask the registry again"
         return Check(kind, Verdict.UNKNOWN, why, {"champion_state": evidence.champion_state})
     return evidence.champion
+
+
+def require_one_per_row(evidence: GateEvidence, *more: np.ndarray) -> None:
+    """Raise DataRejected unless predictions, blocks and whatever else is given have one value per row."""
+    rows = len(evidence.actual)
+    if any(len(part) != rows for part in (evidence.candidate, evidence.blocks, *more)):
+        raise DataRejected(f"every one of the {rows} rows needs one prediction of each model and one block id")
 
 
 def verdict(passed: bool) -> Verdict:

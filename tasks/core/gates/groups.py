@@ -10,7 +10,7 @@ from pydantic import Field
 
 from tasks.core.duel import MIN_BLOCKS, bounds, effective_blocks, resample
 from tasks.core.errors import DataRejected
-from tasks.core.gates.evidence import Confidence, GateEvidence, GateKind, NonNegative, column_of
+from tasks.core.gates.evidence import Confidence, GateEvidence, GateKind, NonNegative, column_of, require_one_per_row
 from tasks.core.metrics import MetricName, Scorer, problem_of, score, scorer
 from tasks.core.results import Check, Number, Verdict
 from tasks.core.slicing import Slice, slices_of
@@ -59,6 +59,7 @@ class Groups(GateKind):
             return Check(self.kind, Verdict.FAIL, f"{', '.join(learnt)} is protected, and the model was trained on it")
         if self.measure != "metric" and problem_of(evidence.metric) != "binary":
             return Check(self.kind, Verdict.UNKNOWN, f"{self.measure} needs a binary problem; set measure: metric")
+        require_one_per_row(evidence)
         groups = {name: self._groups(slices_of(column_of(evidence, name)), evidence) for name in self.columns}
         lone = [name for name, found in groups.items() if len(found) < 2]  # noqa: PLR2004 - a gap needs two
         if lone:

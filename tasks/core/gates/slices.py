@@ -7,8 +7,16 @@ from pydantic import Field, model_validator
 
 from tasks.core.duel import DuelResult, duel
 from tasks.core.errors import DataRejected
-from tasks.core.gates.evidence import Confidence, GateEvidence, GateKind, NonNegative, champion_of, column_of
-from tasks.core.metrics import problem_of
+from tasks.core.gates.evidence import (
+    Confidence,
+    GateEvidence,
+    GateKind,
+    NonNegative,
+    champion_of,
+    column_of,
+    require_one_per_row,
+)
+from tasks.core.metrics import problem_of, score
 from tasks.core.results import Check, Number, Verdict
 from tasks.core.slicing import Slice, slice_with_most_loss, slices_of
 
@@ -38,6 +46,8 @@ class Slices(GateKind):
         champion = champion_of(self.kind, evidence)
         if isinstance(champion, Check):
             return champion
+        require_one_per_row(evidence, champion)
+        score(evidence.metric, evidence.actual, evidence.candidate)  # refuses what are no predictions
         parts = self._parts(evidence, champion)
         large = [part for part in parts if part.rows.sum() >= self.min_rows]
         results = [(part, self._duel(part, evidence, champion, len(large))) for part in large]

@@ -19,10 +19,12 @@ class SuspiciousFeatures(GateKind):
 
     def judge(self, evidence: GateEvidence) -> Check:
         """Unknown where there is nothing to look at; every suspicion is named with its reason."""
-        actual = checked_actual("mae", evidence.actual)
+        actual = checked_actual(evidence.metric, evidence.actual)
         if evidence.features is None or len(actual) < FEWEST_ROWS:
             why = f"{len(actual)} rows with features, at least {FEWEST_ROWS} are needed to suspect one"
             return Check(self.kind, Verdict.UNKNOWN, why, {"rows": len(actual)})
+        if actual.min() == actual.max():
+            return Check(self.kind, Verdict.UNKNOWN, "the target does not vary, so no feature can give it away")
         looked_at = [name for name in evidence.features.columns if name not in self.allow]
         numbers: dict[str, Number] = {"features": len(looked_at), "allowed": len(self.allow), "rows": len(actual)}
         columns = as_numbers(evidence.features[looked_at])
