@@ -86,7 +86,7 @@ def promotion_page(decision: Decision, gates: Sequence[Check], links: Mapping[st
     duel = next((gate for gate in gates if gate.name == "beats_champion" and gate.numbers.get("rows")), None)
     parts = [*_answer(decision), checks_table(gates)]
     if duel:
-        keys = ("answer", "difference", "low", "high", "rows", "blocks")
+        keys = ("answer", "difference", "low", "high", "rows", "blocks", "look", "spent")
         parts.append("### The duel\n\n" + table(keys, [[_number(duel.numbers.get(key)) for key in keys]]))
     return page(f"Promotion in {decision.pipeline}", lead, parts, links)
 
