@@ -5,7 +5,6 @@ from typing import Literal
 from pydantic import Field
 
 from tasks.core.gates.evidence import GateEvidence, GateKind
-from tasks.core.leaks import FEWEST_ROWS, find_leaks
 from tasks.core.metrics import checked_actual, problem_of
 from tasks.core.results import Check, Number, Verdict
 from tasks.core.slicing import as_numbers
@@ -19,6 +18,8 @@ class SuspiciousFeatures(GateKind):
 
     def judge(self, evidence: GateEvidence) -> Check:
         """Unknown where there is nothing to look at; every suspicion is named with its reason."""
+        from tasks.core.leaks import FEWEST_ROWS, find_leaks  # it loads pandas, which a configuration must not
+
         actual = checked_actual(evidence.metric, evidence.actual)
         if evidence.features is None or len(actual) < FEWEST_ROWS:
             why = f"{len(actual)} rows with features, at least {FEWEST_ROWS} are needed to suspect one"
