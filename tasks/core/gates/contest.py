@@ -13,8 +13,8 @@ from tasks.core.gates.evidence import GateEvidence, require_one_per_row
 from tasks.core.ledger import confidence_at
 from tasks.core.results import Number
 
-# An attacker who sees every score and combines what looked good stays within the stated 5 % up to this number of looks
-# (4.9 % of 200 000 holdouts), and no further: 8 % at 8 looks, 38 % at 20 (`python -m benchmarks.holdout`).
+# An attacker who sees every score and combines what looked good at the last look stays within the stated 5 % up to this
+# number of looks (4.9 %, three times 200 000 holdouts), and no further: 8 % at 8 looks, 38 % at 20 (test_contest).
 LOOKS = 4
 
 

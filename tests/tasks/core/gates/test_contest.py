@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from tasks.core.gates import BeatsChampion, BeatsDummy
 from tasks.core.gates.contest import LOOKS
+from tasks.core.ledger import confidence_at
 from tests.tasks.core.gates.evidence import FAIL, PASS, UNKNOWN, evidence
 
 GATES = (BeatsChampion(margin=0.01), BeatsDummy())
@@ -56,3 +58,17 @@ def test_a_count_of_looks_that_does_not_match_the_rows_is_no_evidence():
     from tasks.core.gates import judge_all
 
     assert [check.verdict for check in judge_all(GATES, evidence(looks=np.zeros(3, dtype=int)))] == [UNKNOWN] * 2
+
+
+def test_combining_what_looked_good_pays_only_beyond_the_limit():
+    """200 000 holdouts: equal candidates in all looks but the last, then their sum by the sign that each one showed."""
+
+    def promoted(looks):
+        z = np.random.default_rng(0).normal(size=(200_000, looks - 1))
+        bounds = norm.isf([(1 - confidence_at(0.95, look)) / 2 for look in range(1, looks + 1)])
+        combined = np.abs(z).sum(axis=1) / np.sqrt(looks - 1)
+        return ((z > bounds[:-1]).any(axis=1) | (combined > bounds[-1])).mean()
+
+    assert promoted(LOOKS) <= 0.05 + 0.001  # two standard errors of the simulation
+    assert promoted(2 * LOOKS) > 0.07
+    assert promoted(5 * LOOKS) > 0.3
