@@ -34,6 +34,17 @@ def test_a_gain_on_the_whole_does_not_pay_for_a_part(gate):
     assert gate.judge(split_world(0, gain=0.5)).verdict is PASS
 
 
+def test_the_search_finds_the_part_of_a_binary_problem_too():
+    """Outside "a", the candidate knows the outcome better; inside, it says the opposite."""
+    world = evidence(3000)
+    plan = np.random.default_rng(5).choice(["a", "b", "c"], 3000)
+    candidate = np.where(plan == "a", 1 - world.candidate, world.candidate)
+    table = pd.DataFrame({"x": np.random.default_rng(6).normal(size=3000), "plan": plan})
+    check = Slices(search=True).judge(replace(world, candidate=candidate, features=table))
+    assert check.verdict is FAIL
+    assert "found by plan" in check.reason
+
+
 def test_many_parts_do_not_add_up_to_false_refusals():
     """Of 150 candidates that are equal everywhere, on 13 parts, at most 5 % are refused (but once in 10 000 runs)."""
     gate = Slices(columns=("region", "x", "y"), min_rows=50)
