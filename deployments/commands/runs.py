@@ -44,7 +44,7 @@ def run(
         parameters["version"] = version
     if flow == "training" and reason:
         parameters["reason"] = reason
-    _connect(pipeline)
+    connect(pipeline)
     found = getattr(importlib.import_module(f"flows.{flow}"), f"{flow}_flow")
     typer.echo(_told(found(**parameters)))
 
@@ -55,7 +55,7 @@ def rollback(
     why: Annotated[str, typer.Option("--why", help="For the journal.")] = "no reason given",
 ) -> None:
     """Make the previous champion champion again; written into the journal with who and why."""
-    _connect(pipeline)
+    connect(pipeline)
     from flows.rollback import rollback_flow
 
     typer.echo(rollback_flow(pipeline, to, getpass.getuser(), why))
@@ -70,7 +70,7 @@ def verify(pipeline: Annotated[str | None, typer.Argument(help="Which; all if no
     from config.settings import load_settings
 
     names = [pipeline] if pipeline else list(load_all(load_settings()))
-    _connect(*names)
+    connect(*names)
     from config.opening import open_pipeline
     from tasks.core.results import Check, Verdict, overall
     from tasks.reconciliation import verify_invariants
@@ -129,7 +129,8 @@ def moment(text: str | None) -> datetime | None:
     return found
 
 
-def _connect(*pipelines: str) -> None:
+def connect(*pipelines: str) -> None:
+    """Check the pipelines' files and that the servers answer, then put the environment in place."""
     # The pipeline's file is checked before a server is asked for: the first error is the one that a person can mend.
     from config.load import load_pipeline
     from config.settings import apply_environment, load_settings

@@ -13,7 +13,8 @@ from time import thread_time
 from typing import TYPE_CHECKING
 
 from tasks.adapters.cleanroom import load_model, save_model_file
-from tasks.adapters.store import Store, content_digest
+from tasks.adapters.store import Store
+from tasks.adapters.store.snapshots import content_digest
 from tasks.core import rehearsal
 from tasks.core.errors import ArtefactMismatch
 from tasks.core.fitting import Recipe
@@ -41,7 +42,10 @@ def fit(store: Store, rows: "pd.DataFrame", tried: Sequence[Recipe], code_digest
 
 
 def _key(rows: "pd.DataFrame", tried: Sequence[Recipe], code_digest: str) -> str:
-    texts = [content_digest(rows), code_digest, *(recipe.as_text() for recipe in tried)]
+    import pyarrow as pa
+
+    digest = content_digest(pa.Table.from_pandas(rows, preserve_index=False))
+    texts = [digest, code_digest, *(recipe.as_text() for recipe in tried)]
     return hashlib.sha256(json.dumps(texts).encode()).hexdigest()
 
 

@@ -48,13 +48,17 @@ def compare(
     Args:
         runs: of the same periods.
         metric: whose direction says what is better.
-        changes: windows in which a retraining is right; one that is decided as of `start < as_of <= end` is in time.
+        changes: windows in which a retraining is right: one decided as of `start < as_of <= end` is in time. Windows
+            in which no period begins are left out.
         since: leaves earlier periods out of the means (a year in hindsight); counts stay those of the whole history.
     """
     common = [
         all(run.periods[place].score is not None for run in runs) and (since is None or period.as_of >= since)
         for place, period in enumerate(runs[0].periods)
     ]
+    if changes is not None:
+        moments = [period.as_of for period in runs[0].periods]
+        changes = [change for change in changes if any(change.start < moment <= change.end for moment in moments)]
     means = [_mean(run, common) for run in runs]
     best = max((m for m in means if m is not None), key=lambda mean: gain(metric, mean, 0.0), default=None)
     return [

@@ -5,6 +5,7 @@ Only names, counts, verdicts and reasons; never a cell value. Where a page is sh
 
 from collections.abc import Mapping, Sequence
 
+from tasks.core.comparison import Run, Standing
 from tasks.core.results import Check, Decision, Number, Verdict
 
 # Signs that any text font has: emoji are empty boxes where no emoji font is installed.
@@ -119,6 +120,31 @@ def reconciliation_page(pipeline: str, repairs: Sequence[str], unknown: Sequence
     lead = f"{len(checks) - len(broken)} of {len(checks)} invariants hold." if checks else "Nothing was checked."
     parts = [*_repairs(repairs), *(f"Could not look at {_cell(line)}" for line in unknown), checks_table(checks)]
     return page(f"Reconciliation of {pipeline}", lead, parts)
+
+
+def simulation_page(pipeline: str, metric: str, runs: Sequence[Run], lines: Sequence[Standing]) -> str:
+    """How the policies compare, and what each of them did when."""
+    best = next((line.policy for line in lines if line.regret == 0), "none")
+    span = f"{runs[0].periods[0].as_of:%Y-%m-%d} to {runs[0].periods[-1].end:%Y-%m-%d}"
+    lead = f"{len(lines)} policies over {len(runs[0].periods)} periods from {span}: the best mean {metric} has {best}."
+    parts = [table(SIMULATION_HEAD, simulation_rows(lines))]
+    for run in runs:
+        told = [(f"{p.as_of:%Y-%m-%d}", p.rows, _number(p.score), p.model, p.reason) for p in run.periods]
+        parts.append(f"### {run.policy}\n\n" + table(("as of", "rows", metric, "version", "decided"), told))
+    return page(f"Simulation of {pipeline}", lead, parts)
+
+
+SIMULATION_HEAD = ("policy", "mean", "regret", "retrainings", "promotions", "CPU s", "false alarms", "missed")
+
+
+def simulation_rows(lines: Sequence[Standing]) -> list[tuple[str, ...]]:
+    """One row per policy, as text; an alarm that cannot be judged, without a declared truth, is a dash."""
+    return [
+        (line.policy, _number(line.mean) or "-", _number(line.regret) or "-", str(line.retrainings),
+         str(line.promotions), f"{line.cpu_seconds:.1f}", *("-" if n is None else str(n) for n in
+                                                           (line.false_alarms, line.missed)))
+        for line in lines
+    ]  # fmt: skip
 
 
 def _repairs(lines: Sequence[str]) -> list[str]:

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from tasks.core import metrics, rehearsal
-from tasks.core.errors import DataRejected
+from tasks.core.durations import format_duration
+from tasks.core.errors import ConfigInvalid, DataRejected
 from tasks.core.fitting import LABEL
 from tasks.core.governor import PastTraining
 from tasks.core.history import History, Past
@@ -56,6 +57,23 @@ class _Decided:
     promoted: bool = False
     reason: str = ""
     seconds: float = 0.0
+
+
+def moments_between(
+    span: Window, every: timedelta, start: datetime | None = None, end: datetime | None = None
+) -> list[datetime]:
+    """Whole periods counted back from the end: without `start` from a third into the span on, without `end` to its end.
+
+    Raises:
+        ConfigInvalid: not one whole period fits in between.
+    """
+    last = end or span.end
+    first = start or span.start + (span.end - span.start) / 3
+    count = int((last - first) / every)
+    if count < 1:
+        told = format_duration(every)
+        raise ConfigInvalid(f"From {first:%Y-%m-%d} to {last:%Y-%m-%d} there is no whole period of {told}.")
+    return [last - every * number for number in range(count, -1, -1)]
 
 
 def simulate(
