@@ -1,6 +1,7 @@
 """Keepfit against named peers and its own goals, in one run: `make bench`, or with options `python -m benchmarks`.
 
-    python -m benchmarks [--quick] [--only cycle --only starts --only breaches --only monitoring]
+    python -m benchmarks [--quick] [--only cycle --only starts --only breaches --only monitoring
+        --only simulations]
 
 A goal that is missed is shown and is no failure; the exit status tells only whether everything could be measured.
 """
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from benchmarks.results import Row, load, show
 
-PARTS = ("cycle", "starts", "breaches", "monitoring")
+PARTS = ("cycle", "starts", "breaches", "monitoring", "simulations")
 
 
 def main() -> int:
@@ -24,6 +25,10 @@ def main() -> int:
     rows = list(_on_a_stack(options, parts))
     if "monitoring" in parts:
         rows += _monitoring(options.sizes)  # without the stack, which it does not need and which would disturb it
+    if "simulations" in parts:
+        from benchmarks import simulations
+
+        rows += simulations.measure(options.quick)
     show(rows)
     return 0
 

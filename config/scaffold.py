@@ -14,7 +14,7 @@ from tasks.core.profile import ColumnProfile, Profile
 _DAY = timedelta(days=1)
 _STRETCHES = (7 * _DAY, 14 * _DAY, 30 * _DAY)
 _WHOLE, _QUARTER, _EVALUATED_ROWS = 14 * _DAY, 4, 250
-_HISTORIES = (90 * _DAY, 270 * _DAY)
+_HISTORIES = (90 * _DAY, 180 * _DAY, 270 * _DAY)
 _LISTED_CATEGORIES = 20
 _FEWEST_NEW_LABELS, _MARGIN = 100, 0.01
 
@@ -170,15 +170,17 @@ def _watch(profile: Profile, stretch: timedelta | None) -> Iterator[str]:
     yield ""
     yield "# What monitoring compares with the champion's training data, and what asks for retraining."
     yield f"drift: {{window: {format_duration(window)}}}"
-    yield f"performance: {{window: {format_duration(window)}}}"
+    yield "# performance: a loss of 5 % counts once it is 80 % sure. A false start costs one training and replaces"
+    yield "# nothing (the duel stands in between); a decay that is not answered costs errors until the next check."
+    yield f"performance: {{window: {format_duration(max(window, 30 * _DAY))}, max_loss: 0.05, confidence: 0.8}}"
     yield "triggers:"
     yield "  - {kind: performance}"
     yield "  - {kind: prediction_drift}"
     yield f"scoring: {{lookback: {format_duration(3 * window)}}}"
     yield ""
-    yield "# How often a retraining may be started at all."
+    yield "# How often a retraining may be started at all; sooner, rows that judged the last candidate would judge again."
     yield "governor:"
-    yield f"  cooldown: {format_duration(max(_DAY, window // (4 * _DAY) * _DAY))}"
+    yield f"  cooldown: {format_duration(window)}"
     yield f"  period: {format_duration(window)}"
     yield f"  min_new_labels: {max(_FEWEST_NEW_LABELS, int(rows / 10))}"
 
