@@ -178,7 +178,7 @@ def _watch(profile: Profile, stretch: timedelta | None) -> Iterator[str]:
     yield "  - {kind: prediction_drift}"
     yield f"scoring: {{lookback: {format_duration(3 * window)}}}"
     yield ""
-    yield "# How often a retraining may be started at all; sooner, rows that judged the last candidate would judge again."
+    yield "# How often a retraining may be started at all; sooner, the rows of the last duel would judge again."
     yield "governor:"
     yield f"  cooldown: {format_duration(window)}"
     yield f"  period: {format_duration(window)}"
