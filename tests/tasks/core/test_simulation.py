@@ -141,6 +141,7 @@ def test_a_history_that_is_too_short_is_a_period_without_a_model():
 def test_moments_are_whole_periods_back_from_the_end():
     span = Window(START, START + 90 * DAY)
     assert moments_between(span, 20 * DAY) == [START + day * DAY for day in (30, 50, 70, 90)]
+    assert moments_between(span, 25 * DAY) == [START + day * DAY for day in (40, 65, 90)]
     assert moments_between(span, 30 * DAY, START, START + 60 * DAY) == [START + day * DAY for day in (0, 30, 60)]
     with pytest.raises(ConfigInvalid, match="no whole period of 80d"):
         moments_between(span, timedelta(days=80))
