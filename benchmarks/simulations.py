@@ -11,7 +11,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import thread_time
@@ -152,7 +152,9 @@ def measure(quick: bool, only: Sequence[str] = (), cache: Path | None = None) ->
         show(Console(), runs, table)
         for period in runs[-1].periods:
             print(f"  {period.as_of:%Y-%m-%d} {period.reason[:220]}")
-        found += rows_of(case, runs, table)
+        rows = rows_of(case, runs, table)
+        # A few moments of 2011 say nothing about the goals, so none of them is shown as met or missed.
+        found += [replace(row, goal="not judged: --quick", met=None) for row in rows] if quick else rows
     return found
 
 
