@@ -42,8 +42,8 @@ lint: setup ## ruff, mypy and the import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: setup ## Print ratios against named peers, in one run
-	@$(BIN)/python -m benchmarks
+bench: setup ## Print ratios against named peers, in one run (PARTS=decisions: how the decisions hold; longer)
+	@$(BIN)/python -m benchmarks $(if $(filter decisions,$(PARTS)),--decisions)
 
 lock: ## Resolve the newest allowed versions into requirements.lock (needs uv)
 	uv pip compile --universal --generate-hashes --no-emit-index-url --python-version 3.11 --extra dev pyproject.toml -o requirements.lock --quiet

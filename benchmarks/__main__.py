@@ -1,6 +1,6 @@
 """Keepfit against named peers and its own goals, in one run: `make bench`, or with options `python -m benchmarks`.
 
-    python -m benchmarks [--quick] [--only cycle --only starts --only breaches --only monitoring]
+    python -m benchmarks [--quick] [--only PART, several times: see PARTS]
 
 A goal that is missed is shown and is no failure; the exit status tells only whether everything could be measured.
 """
@@ -9,21 +9,24 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.results import Row, load, show
 
-PARTS = ("cycle", "starts", "breaches", "monitoring")
+LOOP = ("cycle", "starts", "breaches", "monitoring")
+DECISIONS = ("alarms", "duels", "holdout", "storm", "failures", "simulations")
+PARTS = (*LOOP, *DECISIONS)
 
 
 def main() -> int:
     options = _options()
-    parts: Sequence[str] = options.only or PARTS
+    parts: Sequence[str] = options.only or (DECISIONS if options.decisions else LOOP)
     print(f"{len(os.sched_getaffinity(0))} cores, load {load()} before anything is started", flush=True)
     rows = list(_on_a_stack(options, parts))
     if "monitoring" in parts:
         rows += _monitoring(options.sizes)  # without the stack, which it does not need and which would disturb it
+    rows += _decisions(options, parts)
     show(rows)
     return 0
 
@@ -31,14 +34,32 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("--only", action="append", choices=PARTS, help="measure these parts only")
+    parser.add_argument("--decisions", action="store_true", help="measure the decisions instead of the loop; longer")
     parser.add_argument("--quick", action="store_true", help="small sizes: shows that it works, not what it takes")
     parser.add_argument("--rows", type=int, help="rows of the delivery that a cycle takes in (100 000)")
     parser.add_argument("--repetitions", type=int, help="cycles on each side (3)")
     parser.add_argument("--starts", type=int, help="starts of each deployment (5)")
     parser.add_argument("--breaches", type=int, help="breaches (100)")
+    parser.add_argument("--checks", type=int, help="checks per kind of unchanged data, size and width (25)")
+    parser.add_argument("--trials", type=int, help="trials per kind of change (200)")
+    parser.add_argument("--seeds", type=int, help="duels of each case (500)")
+    parser.add_argument("--holdouts", type=int, help="holdouts that are attacked (200)")
+    parser.add_argument("--candidates", type=int, help="candidates of one attack (1 000)")
+    parser.add_argument("--storm", type=int, help="breaches of a storm (1 000)")
+    parser.add_argument("--calls", type=int, help="every how many-th call of a vendor fails (1: each)")
     options = parser.parse_args()
     usual = {"rows": 100_000, "repetitions": 3, "starts": 5, "breaches": 100}
     small = {"rows": 5_000, "repetitions": 1, "starts": 2, "breaches": 6}
+    usual |= {
+        "checks": 25,
+        "trials": 200,
+        "seeds": 500,
+        "holdouts": 200,
+        "candidates": 1_000,
+        "storm": 1_000,
+        "calls": 1,
+    }
+    small |= {"checks": 2, "trials": 2, "seeds": 10, "holdouts": 10, "candidates": 30, "storm": 20, "calls": 12}
     for name, value in (small if options.quick else usual).items():
         if getattr(options, name) is None:
             setattr(options, name, value)
@@ -85,6 +106,31 @@ def _monitoring(sizes: list[int]) -> Iterator[Row]:
             peer, ratio = f"{other['check']:.1f} s DataDriftPreset", other["check"] / mine["check"]
             goal = f">= {monitoring.RATIO_GOAL:g} times faster, same verdicts"
             yield Row(measure, told, peer, f"{ratio:.1f}", goal, met, load())
+
+
+def _decisions(options: argparse.Namespace, parts: Sequence[str]) -> Iterator[Row]:
+    from benchmarks import alarm_worlds, alarms, duels, failures, holdout, simulations, storm
+
+    sizes, columns = ((30, 500), (10,)) if options.quick else (alarms.SIZES, alarms.COLUMNS)
+    worlds, count = alarm_worlds.WORLDS, options.candidates
+    begin: dict[str, tuple[str, Callable[[], Iterable[Row]]]] = {
+        "alarms": (
+            f"{options.checks} checks of each kind of unchanged data, {options.trials} trials of each change",
+            lambda: alarms.measure(sizes, columns, worlds, options.checks, options.trials),
+        ),
+        "duels": (f"{options.seeds} duels of each case", lambda: duels.measure(options.seeds)),
+        "holdout": (
+            f"{options.holdouts} holdouts, {count:,} candidates against each",
+            lambda: holdout.measure(count, options.holdouts),
+        ),
+        "storm": (f"two storms of {options.storm:,} breaches", lambda: storm.measure(options.storm)),
+        "failures": ("registry and store fail at their calls in turn", lambda: failures.measure(options.calls)),
+        "simulations": ("two public histories under every policy", lambda: simulations.measure(options.quick)),
+    }
+    for name in (name for name in DECISIONS if name in parts):
+        told, measure = begin[name]
+        _say(told)
+        yield from measure()
 
 
 def _say(what: str) -> None:

@@ -62,6 +62,7 @@ def ours(folder: Path) -> tuple[float, dict[str, Any]]:
     from tasks.adapters.drift_metrics import measure_drift
     from tasks.core.data_signals import data_signals
     from tasks.core.drift import Drift, judge_drift
+    from tasks.core.multivariate import judge_multivariate
     from tasks.core.sampling import bounded_sample_batches
 
     started, busy, config = time.perf_counter(), time.process_time(), Drift()
@@ -74,6 +75,7 @@ def ours(folder: Path) -> tuple[float, dict[str, Any]]:
     measured = measure_drift(*frames, numerical=NUMBERS, categorical=CATEGORIES, config=config, seed=SEED)
     _, columns = judge_drift(measured.pairs, measured.distances, measured.noise, config)
     signals = data_signals(*frames, numerical=NUMBERS, categorical=CATEGORIES, config=config)
+    judge_multivariate(*frames, numerical=NUMBERS, categorical=CATEGORIES, config=config, seed=SEED)
     seconds, cpu = time.perf_counter() - started, time.process_time() - busy
     verdicts = {check.name: str(check.verdict) == "fail" for check in columns}
     return seconds, {

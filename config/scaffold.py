@@ -14,7 +14,7 @@ from tasks.core.profile import ColumnProfile, Profile
 _DAY = timedelta(days=1)
 _STRETCHES = (7 * _DAY, 14 * _DAY, 30 * _DAY)
 _WHOLE, _QUARTER, _EVALUATED_ROWS = 14 * _DAY, 4, 250
-_HISTORIES = (90 * _DAY, 270 * _DAY)
+_HISTORIES = (90 * _DAY, 180 * _DAY, 270 * _DAY)
 _LISTED_CATEGORIES = 20
 _FEWEST_NEW_LABELS, _MARGIN = 100, 0.01
 
@@ -176,9 +176,9 @@ def _watch(profile: Profile, stretch: timedelta | None) -> Iterator[str]:
     yield "  - {kind: prediction_drift}"
     yield f"scoring: {{lookback: {format_duration(3 * window)}}}"
     yield ""
-    yield "# How often a retraining may be started at all."
+    yield "# How often a retraining may be started at all; sooner, the rows of the last duel would judge again."
     yield "governor:"
-    yield f"  cooldown: {format_duration(max(_DAY, window // (4 * _DAY) * _DAY))}"
+    yield f"  cooldown: {format_duration(window)}"
     yield f"  period: {format_duration(window)}"
     yield f"  min_new_labels: {max(_FEWEST_NEW_LABELS, int(rows / 10))}"
 

@@ -4,19 +4,21 @@ Kinds themselves (sources, gates, triggers, ...) live where they act; nothing is
 """
 
 import re
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from config.runners import Runner, Threads
 from config.schedules import Schedules
 from tasks.adapters.expectations import Expectation
 from tasks.adapters.sources import ColumnLabels, Labels, Source
 from tasks.core.columns import FALSE_WORDS, TRUE_WORDS, Column
 from tasks.core.drift import Drift
 from tasks.core.durations import Duration
+from tasks.core.estimation import UNSUPPORTED, Estimation
 from tasks.core.estimators import Candidate, HistGradientBoosting, Linear, RandomForest
 from tasks.core.features import CalendarPart, Features, features_of
-from tasks.core.gates import BeatsChampion, BeatsDummy, CleanProcess, Gate, Sanity
+from tasks.core.gates import BeatsChampion, BeatsDummy, CleanProcess, Gate, Sanity, misfit
 from tasks.core.governor import Governor
 from tasks.core.metrics import MetricName, Problem, greater_is_better, problem_of
 from tasks.core.performance import Performance
@@ -45,31 +47,6 @@ class Search(_Section):
     trials: int = Field(default=6, ge=1, le=500, description="Trials for each candidate family.")
     budget: Duration = Field(default="5m", validate_default=True, description="No new trial starts after this long.")
     seed: int = 0
-
-
-class Threads(_Section):
-    """Trials in threads of the flow's own process."""
-
-    kind: Literal["threads"] = "threads"
-    workers: int = Field(default=2, ge=1, description="Trials at the same time.")
-
-
-class Processes(_Section):
-    """Trials in processes of this machine."""
-
-    kind: Literal["processes"] = "processes"
-    workers: int = Field(default=2, ge=1, description="Trials at the same time.")
-
-
-class Dask(_Section):
-    """Trials on a Dask cluster; without an address, one that lives as long as the run."""
-
-    kind: Literal["dask"] = "dask"
-    workers: int = Field(default=2, ge=1, description="Trials at the same time.")
-    address: str | None = Field(default=None, description="Of the scheduler, for example tcp://10.0.0.5:8786.")
-
-
-Runner = Annotated[Threads | Processes | Dask, Field(discriminator="kind")]
 
 
 class Scoring(_Section):
@@ -106,6 +83,7 @@ class PipelineConfig(_Section):
     scoring: Scoring = Scoring()
     drift: Drift = Drift()
     performance: Performance = Performance()
+    estimation: Estimation = Estimation()
     triggers: tuple[Trigger, ...] = (PerformanceDecay(),)
     governor: Governor = Governor()
     schedules: Schedules = Schedules()
@@ -153,6 +131,14 @@ class PipelineConfig(_Section):
             raise ValueError("positive belongs to a binary problem only")
         if targets:
             _refuse_unusable_target(targets[0], self.problem, self.positive)
+        return self
+
+    @model_validator(mode="after")
+    def _kinds_fit_the_problem(self) -> "PipelineConfig":
+        if self.metric in UNSUPPORTED and any("estimated_performance" in one.watches for one in self.triggers):
+            raise ValueError(f"{self.metric} cannot be estimated without labels; choose another metric or trigger")
+        if why := misfit(self.gates, {column.name: column.role for column in self.columns}, self.problem):
+            raise ValueError(why)
         return self
 
     @property

@@ -8,7 +8,7 @@ from config.opening import open_pipeline
 from config.schema import PipelineConfig
 from config.settings import load_settings
 from flows.naming import is_step, run_id, run_name
-from tasks import monitoring, promotion, reporting
+from tasks import estimating, monitoring, promotion, reporting
 from tasks.adapters.registry import ModelVersion
 from tasks.core import dossiers
 from tasks.core.errors import NoChampion
@@ -50,10 +50,18 @@ def _check(config: PipelineConfig, session: Session, champion: ModelVersion) -> 
     performance = monitoring.measure_performance(
         session, champion, config.performance, config.metric, config.labels.delay, seed
     )
+    estimated = estimating.estimate_performance(
+        session, champion, config.performance, config.estimation, config.metric, seed
+    )
+    record = estimating.review_estimates(
+        session, config.performance, config.estimation, config.metric, config.labels.delay
+    )
     current = monitoring.sample_current(session, champion, window, drift, seed)
     reference = monitoring.sample_reference(session, champion, drift, seed)
     measured = monitoring.measure_drift(reference, current, config.features, drift, seed)
-    seen = monitoring.judge_window(reference, current, config.features, drift, measured, performance)
+    judged = monitoring.judge_window(reference, current, config.features, drift, measured, performance)
+    judged = monitoring.judge_together(judged, reference, current, config.features, drift, seed)
+    seen = estimating.beside(judged, estimated, record)
     workspace = load_settings().home / "evidently"
     path = monitoring.publish_report(session, workspace, context, measured, seen, config.metric)
     monitoring.log_report(champion, context, measured)
@@ -61,7 +69,6 @@ def _check(config: PipelineConfig, session: Session, champion: ModelVersion) -> 
     if decision.outcome == "triggered":
         monitoring.start_retraining(session, decision)
     links = {**report_link(path), **version_links(session.pipeline, champion.number, champion.run_id)}
-    checks = (seen.data, seen.data_drift, seen.prediction_drift, seen.performance)
-    page = dossiers.monitoring_page(decision, checks, seen.columns, links)
+    page = dossiers.monitoring_page(decision, tuple(seen.checks().values()), seen.columns, links)
     reporting.show_page("monitoring", session.pipeline, page)
     return decision.outcome, decision.reason

@@ -7,7 +7,7 @@ from prefect import flow
 from config.opening import open_pipeline
 from config.schema import PipelineConfig
 from flows.naming import is_step, run_id, run_name
-from tasks import promotion, reporting
+from tasks import evidence, promotion, reporting
 from tasks.adapters.leases import Lease
 from tasks.adapters.registry import ModelVersion
 from tasks.core import dossiers
@@ -47,6 +47,6 @@ def promotion_flow(pipeline: str, version: int, as_of: datetime | None = None) -
 def _judge(config: PipelineConfig, session: Session, candidate: ModelVersion, lease: Lease) -> Decision:
     champion = promotion.read_champion(session)
     seed = config.search.seed
-    evidence = promotion.gather_evidence(session, candidate, champion, config.metric, config.problem, seed)
-    answer, gates = promotion.judge_candidate(config.gates, evidence, config.first_champion)
-    return promotion.record_promotion(session, candidate, champion, answer, gates, lease)
+    found = evidence.gather_evidence(session, candidate, champion, config.metric, config.gates, seed)
+    judged = promotion.judge_candidate(config.gates, found, config.first_champion)
+    return promotion.record_promotion(session, candidate, champion, judged, lease)

@@ -4,7 +4,7 @@ from typing import Any
 
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 
-from config.schema import Runner
+from config.runners import Runner
 
 
 def task_runner(runner: Runner) -> TaskRunner[Any]:

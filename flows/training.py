@@ -7,11 +7,13 @@ from prefect import flow
 
 from config.load import config_digest
 from config.opening import open_pipeline
+from config.runners import Dask
 from config.schema import PipelineConfig
 from flows.naming import run_id, run_name
 from flows.promotion import promotion_flow
 from flows.running import task_runner
 from tasks import reporting, training
+from tasks.adapters.processes import Meter
 from tasks.adapters.provenance import code_digest
 from tasks.adapters.registry import ModelVersion
 from tasks.core import choosing, dossiers
@@ -39,16 +41,18 @@ def training_flow(
         The number of the registered version and what promotion decided.
     """
     config, session = open_pipeline(pipeline, as_of, run_id())
+    meter = Meter.start()
     with session.hold("training"):
         reconcile(session)
         try:
-            return _train(config, session, reason, token)
+            return _train(config, session, reason, token, meter)
         except Exception as error:
-            training.record_training(session, "failed", f"{type(error).__name__}: {error}", {}, token)
+            spent = _cost(config, meter, None)
+            training.record_training(session, "failed", f"{type(error).__name__}: {error}", spent, token)
             raise
 
 
-def _train(config: PipelineConfig, session: Session, reason: str, token: str | None) -> tuple[int, str]:
+def _train(config: PipelineConfig, session: Session, reason: str, token: str | None, meter: Meter) -> tuple[int, str]:
     snapshot = training.take_snapshot(session, config.split)
     counts = training.cut_snapshot(session, snapshot, config.split)
     tags = training.provenance_tags(session, config_digest(config), reason, config.search.seed)
@@ -63,11 +67,13 @@ def _train(config: PipelineConfig, session: Session, reason: str, token: str | N
         raise
     training.close_run(run)
     outcome, why = promotion_flow(session.pipeline, version.number, session.as_of)
-    training.record_training(session, outcome, why, {"version": version.number, "mlflow_run": run}, token)
+    spent = _cost(config, meter, tried)
+    training.record_training(session, outcome, why, {"version": version.number, "mlflow_run": run, **spent}, token)
     facts: dict[str, Number] = {
         "snapshot": str(snapshot.window),
         "labelled rows": snapshot.rows,
         **counts,
+        **spent,
         "version": version.number,
         **scores,
     }
@@ -76,6 +82,17 @@ def _train(config: PipelineConfig, session: Session, reason: str, token: str | N
     page = dossiers.training_page(session.pipeline, reason, facts, ranked, f"{outcome}: {why}", links)
     reporting.show_page("training", session.pipeline, page)
     return version.number, outcome
+
+
+def _cost(config: PipelineConfig, meter: Meter, tried: Sequence[Tried] | None) -> dict[str, float | None]:
+    """Wall and CPU seconds; of a cluster elsewhere only the trials that gave a score are known."""
+    spent = meter.read()
+    if isinstance(config.runner, Dask) and config.runner.address:
+        # Its processes are not ours to measure: a trial there counts by its seconds, on one core.
+        elsewhere = None if tried is None else sum(one.trial.seconds for one in tried)
+        here = spent["cpu_seconds"]
+        spent["cpu_seconds"] = None if elsewhere is None or here is None else here + elsewhere
+    return spent
 
 
 def _search(config: PipelineConfig, session: Session, snapshot: Snapshot) -> list[Tried]:

@@ -1,5 +1,6 @@
 """Task wrappers of the monitoring stage: sample both sides, measure, judge, report, decide, start what is decided."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,13 +19,14 @@ from tasks.core import championship, fitting, observations
 from tasks.core.data_signals import data_signals
 from tasks.core.drift import Drift, judge_drift
 from tasks.core.features import EVENT_TIME, ROW_ID, Features
-from tasks.core.governor import Governor, govern
+from tasks.core.governor import Governor, breaker_is_open, govern
 from tasks.core.metrics import MetricName
+from tasks.core.multivariate import judge_multivariate
 from tasks.core.observations import PREDICTION, Context, Observation
 from tasks.core.performance import Performance, judge_performance
-from tasks.core.results import Check, Decision, Verdict, Window
+from tasks.core.results import Check, Decision, JournalEntry, Verdict, Window
 from tasks.core.sampling import bounded_sample, bounded_sample_batches
-from tasks.core.triggers import Trigger, TriggerEvidence, choose_remedy
+from tasks.core.triggers import Trigger, TriggerEvidence, choose_remedy, past_evidence
 from tasks.retrying import STEP
 from tasks.session import Session
 from tasks.training import labelled_rows
@@ -32,6 +34,8 @@ from tasks.versions import facts_of
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_log = logging.getLogger(__name__)
 
 
 @task(name="sample current", **STEP)
@@ -46,7 +50,8 @@ def sample_current(session: Session, version: ModelVersion, window: Window, drif
     rows = bounded_sample_batches(batches, drift.max_rows, seed)
     rows = rows if len(rows.columns) else rows.reindex(columns=names)
     predicted = labelled.predictions_in(session.store, version.number, window, session.as_of)
-    return observations.with_predictions(rows, predicted["prediction"].to_numpy("float64"), seed)
+    values, times = predicted["prediction"].to_numpy("float64"), predicted[EVENT_TIME]
+    return observations.with_predictions(rows, values, seed, times)
 
 
 @task(name="sample reference", **STEP)
@@ -67,7 +72,9 @@ def sample_reference(session: Session, version: ModelVersion, drift: Drift, seed
         facts.trained_until + timedelta(microseconds=1), facts.evaluated_until + timedelta(microseconds=1)
     )
     predicted = labelled.predictions_in(session.store, version.number, judged_on, session.as_of)
-    return observations.with_predictions(pd.read_parquet(kept), predicted["prediction"].to_numpy("float64"), seed)
+    return observations.with_predictions(
+        pd.read_parquet(kept), predicted["prediction"].to_numpy("float64"), seed, predicted[EVENT_TIME]
+    )
 
 
 @task(name="measure drift", **STEP)
@@ -121,6 +128,17 @@ def judge_window(
     return Observation(data, data_drift, predictions, performance, columns, len(current))
 
 
+@task(name="judge columns together", **STEP)
+def judge_together(
+    seen: Observation, reference: "pd.DataFrame", current: "pd.DataFrame", features: Features, drift: Drift, seed: int
+) -> Observation:
+    """Add what a classifier says that has to tell the window from the reference, where the pipeline asks for it."""
+    if not drift.multivariate:
+        return seen
+    kinds = {"numerical": features.numerical, "categorical": features.categorical}
+    return replace(seen, multivariate_drift=judge_multivariate(reference, current, **kinds, config=drift, seed=seed))
+
+
 @task(name="publish report", **STEP)
 def publish_report(
     session: Session, workspace: Path, context: Context, measured: DriftMeasurement, seen: Observation, metric: str
@@ -160,30 +178,40 @@ def decide_remedy(
     """Choose the remedy, ask the governor about a retraining, and write the one decision into the journal."""
     facts = facts_of(version)
     new_labels = labelled.count_after(session.store, facts.evaluated_until, session.as_of)
+    age, entries = session.as_of - facts.evaluated_until, session.journal.entries()
     evidence = TriggerEvidence(
         data=seen.data, data_drift=seen.data_drift, prediction_drift=seen.prediction_drift,
-        performance=seen.performance, champion_age=session.as_of - facts.evaluated_until, new_labels=new_labels,
+        performance=seen.performance, champion_age=age, new_labels=new_labels,
+        multivariate_drift=seen.multivariate_drift, estimated=seen.estimated, track_record=seen.track_record,
+        past=past_evidence(entries, version.number, session.as_of),
     )  # fmt: skip
     remedy = choose_remedy(triggers, evidence)
-    governed = _govern(session, governor, new_labels) if remedy.kind == "retrain" else None
-    written = session.record(observations.decide(context, seen, remedy, governed)).decision
-    fault_point("monitoring.decided")
-    return written
+    governed = _govern(session, governor, entries, new_labels) if remedy.kind == "retrain" else None
+    told = {"champion_age_s": age.total_seconds(), "new_labels": new_labels}
+    return _record(session, observations.decide(context, seen, remedy, governed, told))
 
 
 @task(name="decide first training", **STEP)
 def decide_first_training(session: Session, context: Context, governor: Governor) -> Decision:
     """Without a champion: ask for the first training, under the governor's limits like any other."""
     new_labels = labelled.count_after(session.store, datetime.min.replace(tzinfo=UTC), session.as_of)
-    governed = _govern(session, governor, new_labels)
-    written = session.record(observations.decide(context, None, observations.FIRST, governed)).decision
+    governed = _govern(session, governor, session.journal.entries(), new_labels)
+    return _record(session, observations.decide(context, None, observations.FIRST, governed))
+
+
+def _record(session: Session, decision: Decision) -> Decision:
+    """Write the decision, and that the circuit breaker is open when that is what stands in the way."""
+    written = session.record(decision).decision
     fault_point("monitoring.decided")
+    governed = written.evidence.get("governor")
+    if governed and breaker_is_open(Check(**governed)):
+        alert = session.record(championship.breaker_alert(session.journal.entries(), written)).decision
+        _log.error("%s: %s", session.pipeline, alert.reason)
     return written
 
 
-def _govern(session: Session, governor: Governor, new_labels: int) -> Check:
+def _govern(session: Session, governor: Governor, entries: Sequence[JournalEntry], new_labels: int) -> Check:
     live = session.leases.holder(f"training/{session.pipeline}") is not None
-    entries = [entry for entry in session.journal.entries() if entry.decision.kind in {"monitoring", "training"}]
     past = championship.past_trainings(entries, live)
     return govern(governor, history=past, now=session.as_of, new_labels=new_labels, lease_held=live)
 

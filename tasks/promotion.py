@@ -1,32 +1,33 @@
-"""Task wrappers of the promotion stage: gather evidence, judge, write the receipt, move the aliases; and roll back."""
+"""Task wrappers of the promotion stage: judge, write the receipt, move the aliases; and roll back."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
-import numpy as np
 from prefect import task
 
-from tasks.adapters import cleanroom, fits, registry
+from tasks.adapters import registry
 from tasks.adapters.faults import fault_point
 from tasks.adapters.leases import Lease
 from tasks.adapters.registry import ModelVersion
-from tasks.core import championship, fitting
+from tasks.core import championship
 from tasks.core.championship import PROMOTED, REFUSED, ROLLED_BACK, Reign
-from tasks.core.errors import ArtefactMismatch, NoChampion, NotFound
-from tasks.core.features import ROW_ID, design_matrix
-from tasks.core.gates import CleanRoom, Gate, GateEvidence, judge_all
-from tasks.core.metrics import MetricName, Problem
+from tasks.core.errors import NoChampion, NotFound
+from tasks.core.gates import Gate, GateEvidence, judge_all
+from tasks.core.ledger import RowSet
 from tasks.core.results import Check, Decision, Verdict
 from tasks.retrying import STEP
 from tasks.session import Session
-from tasks.training import labelled_rows
-from tasks.versions import Facts, facts_of
 
-if TYPE_CHECKING:
-    import pandas as pd
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the gates add up to, what each of them said, and the rows that decided."""
+
+    answer: Check
+    gates: tuple[Check, ...]
+    row_set: RowSet | None
 
 
 @task(name="read version", **STEP)
@@ -41,78 +42,14 @@ def read_champion(session: Session) -> ModelVersion | None:
     return registry.champion_of(session.pipeline)
 
 
-@task(name="gather evidence", **STEP)
-def gather_evidence(
-    session: Session,
-    candidate: ModelVersion,
-    champion: ModelVersion | None,
-    metric: MetricName,
-    problem: Problem,
-    seed: int,
-) -> GateEvidence:
-    """Both models, each from its registered file in a clean process, on the rows that neither was trained on."""
-    facts = facts_of(candidate)
-    rows = labelled_rows(session.store, facts.snapshot)
-    fresh = rows.iloc[fitting.parts_of(rows, facts.split).evaluation]
-    if champion is not None:
-        fresh = fresh[~fresh[ROW_ID].isin(_seen(session, facts_of(champion)))]
-    kept = fits.evaluation(session.store, facts.key)
-    clean, predicted = _clean(session, candidate, facts, fresh, kept, problem)
-    rival = None if champion is None else _predict(session, champion, facts_of(champion), fresh, problem)
-    dummy = np.full(len(fresh), np.nan) if kept is None else _aligned(kept, fresh, "dummy")
-    return GateEvidence(
-        metric=metric, actual=fresh[fitting.LABEL].to_numpy("float64"), candidate=predicted, champion=rival,
-        champion_state="none" if champion is None else "present", dummy=dummy, blocks=fitting.days_of(fresh),
-        clean=clean, seed=seed,
-    )  # fmt: skip
-
-
-def _seen(session: Session, facts: Facts) -> "pd.Series":
-    rows = labelled_rows(session.store, facts.snapshot)
-    return rows[ROW_ID].iloc[fitting.seen_positions(rows, facts.split, facts.history)]
-
-
-def _predict(
-    session: Session, version: ModelVersion, facts: Facts, rows: "pd.DataFrame", problem: Problem
-) -> np.ndarray:
-    with TemporaryDirectory(prefix="keepfit-") as folder:
-        path = registry.fetch(session.pipeline, version, Path(folder))
-        return cleanroom.predict_in_clean_process(path, design_matrix(rows, facts.features), problem)
-
-
-def _clean(
-    session: Session,
-    candidate: ModelVersion,
-    facts: Facts,
-    rows: "pd.DataFrame",
-    kept: "pd.DataFrame | None",
-    problem: Problem,
-) -> tuple[CleanRoom, np.ndarray]:
-    try:
-        predicted = _predict(session, candidate, facts, rows, problem)
-    except ArtefactMismatch as error:
-        return CleanRoom(False, "SHA-256" not in str(error), None, str(error)), np.full(len(rows), np.nan)
-    if kept is None:
-        return CleanRoom(
-            True, True, None, "what it predicted after the fit is not kept any more; train again"
-        ), predicted
-    apart = np.abs(predicted - _aligned(kept, rows, "prediction"))
-    return CleanRoom(True, True, float(apart.max()) if len(apart) else None, "loaded and asked"), predicted
-
-
-def _aligned(kept: "pd.DataFrame", rows: "pd.DataFrame", column: str) -> np.ndarray:
-    return kept.set_index(ROW_ID)[column].reindex(rows[ROW_ID]).to_numpy("float64")
-
-
 @task(name="judge candidate", **STEP)
-def judge_candidate(
-    gates: Sequence[Gate], evidence: GateEvidence, first_champion: str
-) -> tuple[Check, tuple[Check, ...]]:
+def judge_candidate(gates: Sequence[Gate], evidence: GateEvidence, first_champion: str) -> Judgement:
     """Every gate's answer and what they add up to; all gates run, whatever the first one says."""
     answers = judge_all(gates, evidence)
     has = {"present": True, "none": False}.get(evidence.champion_state)
     fault_point("promotion.judged")
-    return championship.may_promote(answers, has_champion=has, first_champion=first_champion), answers
+    answer = championship.may_promote(answers, has_champion=has, first_champion=first_champion)
+    return Judgement(answer, answers, evidence.row_set)
 
 
 @task(name="find receipt", **STEP)
@@ -136,19 +73,23 @@ def record_promotion(
     session: Session,
     candidate: ModelVersion,
     champion: ModelVersion | None,
-    answer: Check,
-    gates: Sequence[Check],
+    judged: Judgement,
     lease: Lease,
 ) -> Decision:
     """The receipt: written before any alias moves, so that a crash in between can be finished or never began."""
     now = championship.reign(session.journal.entries())
-    evidence = {"version": candidate.number, "sha256": candidate.sha256, "gates": [asdict(gate) for gate in gates],
-                "replaces": champion.number if champion else None}  # fmt: skip
+    answer, chosen = judged.answer, judged.row_set
+    evidence = {
+        "version": candidate.number, "sha256": candidate.sha256, "replaces": champion.number if champion else None,
+        "rows": {"count": chosen.rows, "digest": chosen.digest} if chosen else None,
+        "gates": [asdict(gate) for gate in judged.gates],
+    }  # fmt: skip
     decision = Decision(
         # A version that was refused may be judged again, as of a later moment.
         key=f"promotion:{candidate.number}:{now.receipt if now else 0}:{session.as_of.isoformat()}",
         pipeline=session.pipeline, kind="promotion", verdict=answer.verdict, reason=answer.reason, as_of=session.as_of,
         outcome=PROMOTED if answer.passed else REFUSED, evidence=evidence, run_id=session.run_id,
+        window=chosen.window if chosen else None,  # what the holdout ledger counts by
     )  # fmt: skip
     session.leases.check(lease)
     written = session.record(decision).decision

@@ -1,4 +1,4 @@
-"""`keepfit run`, `rollback`, `verify` and `decisions`: what a person starts, takes back, checks and reads by hand."""
+"""`keepfit run`, `rollback`, `verify`, `decisions` and `explain`: what a person starts, takes back and reads."""
 
 import getpass
 from datetime import datetime
@@ -21,6 +21,7 @@ def register(app: typer.Typer) -> None:
     app.command("rollback")(rollback)
     app.command("verify")(verify)
     app.command("decisions")(decisions)
+    app.command("explain")(explain)
 
 
 def run(
@@ -44,7 +45,7 @@ def run(
         parameters["version"] = version
     if flow == "training" and reason:
         parameters["reason"] = reason
-    _connect(pipeline)
+    connect(pipeline)
     found = getattr(importlib.import_module(f"flows.{flow}"), f"{flow}_flow")
     typer.echo(_told(found(**parameters)))
 
@@ -55,7 +56,7 @@ def rollback(
     why: Annotated[str, typer.Option("--why", help="For the journal.")] = "no reason given",
 ) -> None:
     """Make the previous champion champion again; written into the journal with who and why."""
-    _connect(pipeline)
+    connect(pipeline)
     from flows.rollback import rollback_flow
 
     typer.echo(rollback_flow(pipeline, to, getpass.getuser(), why))
@@ -70,7 +71,7 @@ def verify(pipeline: Annotated[str | None, typer.Argument(help="Which; all if no
     from config.settings import load_settings
 
     names = [pipeline] if pipeline else list(load_all(load_settings()))
-    _connect(*names)
+    connect(*names)
     from config.opening import open_pipeline
     from tasks.core.results import Check, Verdict, overall
     from tasks.reconciliation import verify_invariants
@@ -116,6 +117,23 @@ def decisions(
     Console().print(table)
 
 
+def explain(
+    pipeline: Pipeline,
+    decision: Annotated[str, typer.Argument(metavar="ID", help="Its number, its key, or the beginning of one.")],
+) -> None:
+    """Tell one decision in one page: signal, evidence, gates, outcome, cost, and what it came from and led to."""
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    from config.opening import open_pipeline
+    from tasks.core import explanation
+
+    _, session = open_pipeline(pipeline, None, "reading")
+    entries = session.journal.entries()
+    page = explanation.explanation_page(entries, explanation.find_entry(entries, decision))
+    Console().print(Markdown(page))
+
+
 def moment(text: str | None) -> datetime | None:
     """Read a moment from the command line; raises ConfigInvalid when it is none or has no zone."""
     if text is None:
@@ -129,7 +147,8 @@ def moment(text: str | None) -> datetime | None:
     return found
 
 
-def _connect(*pipelines: str) -> None:
+def connect(*pipelines: str) -> None:
+    """Check the pipelines' files and that the servers answer, then put the environment in place."""
     # The pipeline's file is checked before a server is asked for: the first error is the one that a person can mend.
     from config.load import load_pipeline
     from config.settings import apply_environment, load_settings

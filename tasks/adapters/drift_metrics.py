@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from tasks.core.drift import Drift, noise_thresholds
+from tasks.core.drift import Drift
+from tasks.core.noise import thresholds_apart
 from tasks.core.pairs import Pair, prepare
 from tasks.core.sampling import bounded_sample
 
@@ -62,9 +63,7 @@ def measure_drift(  # noqa: PLR0913 - two frames, and how to read them
     """
     samples = [bounded_sample(frame, config.max_rows, seed) for frame in (reference, current)]
     pairs = prepare(samples[0], samples[1], numerical, categorical)
-    noise: dict[str, float | None] = {}
-    for group in ([name for name in pairs if name != prediction], [name for name in pairs if name == prediction]):
-        noise |= noise_thresholds({name: pairs[name] for name in group}, config, seed)
+    noise = thresholds_apart(pairs, config, seed, prediction)
     failures = {name: "no values on a side" for name, pair in pairs.items() if not _measurable(pair)}
     wanted = {
         name: (pair, config.method(pair), max(config.configured(pair), noise[name] or 0.0))

@@ -16,7 +16,6 @@ from tasks.adapters.cleanroom import load_model, save_model_file
 from tasks.adapters.registry import MODEL_FILE, file_sha256
 from tasks.adapters.store import Store
 from tasks.core import fitting, metrics
-from tasks.core.estimators import Dummy
 from tasks.core.features import EVENT_TIME, ROW_ID
 from tasks.core.fitting import LABEL, Recipe
 
@@ -76,7 +75,9 @@ def make(store: Store, key: str, rows: "pd.DataFrame", recipe: Recipe) -> Fitted
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     save_model_file(fit.model, folder / MODEL_FILE)
-    _write_evaluation(folder, rows, fresh, predicted, _dummy(rows, fit.seen, fresh, recipe))
+    _write_evaluation(
+        folder, rows, fresh, predicted, fitting.dummy_predictions(rows.iloc[fit.seen], len(fresh), recipe)
+    )
     fitted = Fitted(
         key=key,
         sha256=file_sha256(folder / MODEL_FILE),
@@ -88,15 +89,6 @@ def make(store: Store, key: str, rows: "pd.DataFrame", recipe: Recipe) -> Fitted
     shutil.rmtree(final, ignore_errors=True)
     folder.rename(final)
     return fitted
-
-
-def _dummy(rows: "pd.DataFrame", seen: np.ndarray, fresh: np.ndarray, recipe: Recipe) -> np.ndarray:
-    model = Dummy().build(recipe.problem, {}, recipe.features, recipe.seed)
-    target = rows[LABEL].to_numpy("float64")[seen]
-    model.fit(np.zeros((len(seen), 1)), target.astype("int64") if recipe.problem == "binary" else target)
-    blank = np.zeros((len(fresh), 1))
-    predicted = model.predict_proba(blank)[:, 1] if recipe.problem == "binary" else model.predict(blank)
-    return np.asarray(predicted, dtype="float64")
 
 
 def _scores(rows: "pd.DataFrame", fresh: np.ndarray, predicted: np.ndarray, recipe: Recipe) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """Questions about rows and their labels as they were known at a moment: how new, how many, predicted how."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,17 @@ def predictions_in(store: Store, version: int, window: Window, as_of: datetime) 
     mine = inside & (pc.field("model_version") == version)
     predictions = store.read("predictions", [ROW_ID, EVENT_TIME, "prediction"], mine)
     return predictions.merge(_known(store, as_of), on=ROW_ID, how="left")
+
+
+def with_features(store: Store, predictions: "pd.DataFrame", names: Sequence[str]) -> "pd.DataFrame":
+    """Predictions (of `predictions_in`) whose event rows are there, with these columns of them beside."""
+    import pyarrow.compute as pc
+
+    if predictions.empty or not store.exists("events"):
+        return predictions.iloc[:0].reindex(columns=[*predictions.columns, *names])
+    times = predictions[EVENT_TIME]
+    inside = (pc.field(EVENT_TIME) >= times.min()) & (pc.field(EVENT_TIME) <= times.max())
+    return predictions.merge(store.read("events", [ROW_ID, *names], inside), on=ROW_ID, how="inner")
 
 
 def _labelled_times(store: Store, as_of: datetime) -> "pd.Series":

@@ -8,7 +8,9 @@ from uuid import UUID
 from tasks.adapters import processes
 from tasks.core.errors import NotFound, ServerUnavailable
 
-FLOWS = ("ingestion", "training", "promotion", "scoring", "monitoring", "cycle", "reconciliation")
+FLOWS = (
+    "ingestion", "training", "promotion", "scoring", "monitoring", "cycle", "reconciliation", "rollback", "simulation",
+)  # fmt: skip
 
 _PROCESS = "keepfit.process"
 

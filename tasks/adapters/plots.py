@@ -1,11 +1,13 @@
-"""Matplotlib: pictures of a candidate on its evaluation part. Curves and bars only, never a row."""
+"""Matplotlib: pictures of a candidate on its evaluation part, and of policies over time. Never a row."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tasks.core import estimators, fitting
+from tasks.core.comparison import Run
 from tasks.core.features import design_matrix
 from tasks.core.fitting import LABEL, Recipe
 
@@ -27,6 +29,21 @@ def draw(model: Any, rows: "pd.DataFrame", recipe: Recipe, folder: Path) -> None
     else:
         _residuals(actual, predicted, folder)
     _importance(model, matrix, actual, recipe, folder)
+
+
+def draw_simulation(runs: Sequence[Run], metric: str, path: Path) -> None:
+    """Write one PNG: each policy's score per period, and a mark where a new model began to serve."""
+    figure, (axes,) = _figure(1)
+    figure.set_size_inches(10, 4.6)
+    for run in runs:
+        times = [period.as_of for period in run.periods]
+        scores = [np.nan if period.score is None else period.score for period in run.periods]
+        (line,) = axes.plot(times, scores, label=run.policy, linewidth=1.5, alpha=0.8)
+        new = [place for place, period in enumerate(run.periods) if period.asked and period.promoted]
+        axes.plot([times[n] for n in new], [scores[n] for n in new], "o", color=line.get_color(), markersize=4)
+    axes.set(xlabel="beginning of the period", ylabel=metric, title="Score per period; a dot: a new model serves")
+    axes.legend(fontsize="small")
+    figure.savefig(path, dpi=90)
 
 
 def _figure(columns: int) -> Any:

@@ -1,10 +1,12 @@
-"""Processes of this machine: a name that no other process ever has, and what became of the process so named.
+"""Processes of this machine: a name that no other process ever has, what became of the one so named, and CPU time.
 
 A process of another machine, of another container or of an earlier boot can never be called dead from here.
 """
 
 import os
 import sys
+import time
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -16,6 +18,23 @@ def own() -> str:
     """The name of this process: where it runs, its number, and when it began; "" where that cannot be told."""
     machine = _machine()
     return f"{machine} {os.getpid()} {_state_and_start(os.getpid())[1]}" if machine else ""
+
+
+@dataclass(frozen=True)
+class Meter:
+    """What this process, its threads and its ended children have used since the meter was started."""
+
+    wall: float
+    cpu: float
+
+    @classmethod
+    def start(cls) -> "Meter":
+        """A meter that stands at zero now."""
+        return cls(time.perf_counter(), sum(os.times()[:4]))
+
+    def read(self) -> dict[str, float | None]:
+        """`seconds` of wall time and `cpu_seconds` (user and system) so far."""
+        return {"seconds": time.perf_counter() - self.wall, "cpu_seconds": sum(os.times()[:4]) - self.cpu}
 
 
 def fate(process: str) -> Fate:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 PARENT_TAG = "mlflow.parentRunId"
 LEASE_TAG = "keepfit.run"
+_MOST_METRICS = 1000  # MLflow takes no more of them in one request
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,18 @@ def log(run_id: str, parameters: Mapping[str, Any], metrics: Mapping[str, float]
             params=[Param(key, str(value)[:500]) for key, value in parameters.items()],
             tags=[RunTag(key, str(value)) for key, value in tags.items()],
         )
+
+
+def log_series(run_id: str, name: str, values: Sequence[float | None]) -> None:
+    """Log one metric over steps 0, 1, ...; a step without a value is left out."""
+    from mlflow.entities import Metric
+    from mlflow.utils.time import get_current_time_millis
+
+    moment = get_current_time_millis()
+    known = [Metric(name, float(v), moment, step) for step, v in enumerate(values) if v is not None]
+    with answering():
+        for start in range(0, len(known), _MOST_METRICS):
+            client().log_batch(run_id, metrics=known[start : start + _MOST_METRICS])
 
 
 def log_trials(pipeline: str, parent: str, metric: str, trials: Sequence[Trial], tags: Mapping[str, str]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tasks.core.governor import PastTraining
-from tasks.core.results import Check, JournalEntry, Verdict, overall
+from tasks.core.results import Check, Decision, JournalEntry, Verdict, overall
 
 PROMOTED, REFUSED, ROLLED_BACK = "promoted", "refused", "rolled back"
 
@@ -57,13 +57,44 @@ def past_trainings(entries: Sequence[JournalEntry], live: bool) -> list[PastTrai
         live: whether a training of the pipeline runs now; if not, one that never reported its end has failed.
     """
     ended = {e.decision.evidence.get("token"): e.decision.outcome for e in entries if e.decision.kind == "training"}
+    costs = _costs(entries)
     triggered = [e.decision for e in entries if (e.decision.kind, e.decision.outcome) == ("monitoring", "triggered")]
     past = []
     for number, decision in enumerate(triggered):
         last = number == len(triggered) - 1
         outcome = ended.get(decision.evidence.get("token"), "running" if live and last else "failed")
-        past.append(PastTraining(decision.as_of, outcome))  # type: ignore[arg-type]
+        cost = costs.get(str(decision.evidence.get("token")))
+        past.append(PastTraining(decision.as_of, outcome, cost))  # type: ignore[arg-type]
     on_demand = [e.decision for e in entries if e.decision.kind == "training" and not e.decision.evidence.get("token")]
     # A person's own successful training closes the circuit breaker; its refusals do not count against the budget.
-    past += [PastTraining(d.as_of, "promoted") for d in on_demand if d.outcome == PROMOTED]
+    past += [PastTraining(d.as_of, "promoted", d.evidence.get("cpu_seconds")) for d in on_demand
+             if d.outcome == PROMOTED]  # fmt: skip
     return sorted(past, key=lambda training: training.decided_at)
+
+
+def _costs(entries: Sequence[JournalEntry]) -> dict[str, float]:
+    """CPU seconds by token, over all attempts; a token with an attempt of unknown cost is left out."""
+    costs: dict[str, list[float | None]] = {}
+    for decision in (entry.decision for entry in entries if entry.decision.kind == "training"):
+        costs.setdefault(str(decision.evidence.get("token")), []).append(decision.evidence.get("cpu_seconds"))
+    known = {token: [one for one in tried if one is not None] for token, tried in costs.items()}
+    return {token: sum(known[token]) for token, tried in costs.items() if len(known[token]) == len(tried)}
+
+
+def breaker_alert(entries: Sequence[JournalEntry], breach: Decision) -> Decision:
+    """The decision that says that the circuit breaker is open: one for each time it opens, whatever asks after that.
+
+    `entries`: as for `past_trainings`; `breach`: the suppressed decision that found it open.
+    """
+    ended = [entry.decision for entry in entries if entry.decision.kind == "training"]
+    counted = [decision.key for decision in ended if decision.evidence.get("token") or decision.outcome == PROMOTED][
+        -1:
+    ]
+    told = (
+        f"the circuit breaker is open, so nothing retrains by itself: {(breach.evidence['governor'] or {})['reason']}"
+    )
+    return Decision(
+        key=f"breaker:{counted[0] if counted else 'no training ended'}", pipeline=breach.pipeline, kind="governor",
+        verdict=Verdict.UNKNOWN, outcome="breaker open", reason=told, as_of=breach.as_of, window=breach.window,
+        evidence={"rests_on": [breach.key, *counted], "version": breach.evidence.get("version")}, run_id=breach.run_id,
+    )  # fmt: skip

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tasks.core.drift import PARTS, Drift
 from tasks.core.features import EVENT_TIME
-from tasks.core.pairs import category_labels, coded
+from tasks.core.pairs import category_labels, coded, numbers
 from tasks.core.results import Check, Number, Verdict
 
 if TYPE_CHECKING:
@@ -127,9 +127,7 @@ def _rhythm(reference: "pd.DataFrame", current: "pd.DataFrame", name: str, is_nu
 
 def _numbers(column: "pd.Series[Any]") -> NDArray[np.float64]:
     """The readable numbers of a column, infinities among them."""
-    import pandas as pd
-
-    values: NDArray[np.float64] = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    values = numbers(column)
     return values[~np.isnan(values)]
 
 

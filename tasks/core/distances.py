@@ -1,6 +1,6 @@
 """The distances between two samples of a column, and what those distances are by chance alone.
 
-The formulas equal Evidently's (a test holds them together). No thresholds and no verdicts here: see drift.
+The formulas equal Evidently's (a test holds them together). No thresholds here (see noise) and no verdicts (see drift).
 """
 
 from typing import Literal
@@ -8,13 +8,16 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.core.blocks import Blocks
 from tasks.core.pairs import NORM_FLOOR, Pair, coded
+from tasks.core.tails import upper_tail
 
 Method = Literal["wasserstein", "jensenshannon", "psi"]
 _BINNED_FROM = 20  # Evidently bins numbers with more distinct values than this
 _PSI_FLOOR = 0.0001  # Evidently's share of an empty bin
 _MAX_POPULATION = 5_000  # values of the reference that stand for all of them when chance is simulated
 _MAX_SIMULATED_VALUES = 400_000  # over all simulated samples, unless that leaves fewer draws than asked for
+_GRID = 192  # points that stand for a reference with more values when blocks of it are drawn
 _MAX_SIMULATED = 2_000  # rows per simulated sample; larger samples follow by the square root of their size
 
 
@@ -66,8 +69,9 @@ def chance_distances(pair: Pair, method: Method, draws: int, rng: np.random.Gene
     """Simulate the distance of two samples of these sizes from one population, the reference. Shape (at least draws,).
 
     Wasserstein: samples of the effective size 1 / (1/m + 1/n) against the population, because the difference of two
-    empirical distributions has that variance. The others: both samples are drawn anew; half a row is added to each
-    bin, so that rare values that the reference happens to lack are possible.
+    empirical distributions has that variance; values may lie beyond the reference's, as its tails suggest. The others:
+    both samples are drawn anew; half a row is added to each bin, so that rare values that the reference happens to lack
+    are possible.
     """
     m, n = len(pair.reference), len(pair.current)
     if method == "wasserstein":
@@ -97,5 +101,74 @@ def _chance_wasserstein(
     area_middle = np.where(level <= low, area_low, np.where(level >= high, area_high, area[ranks + 1]))
     below = values * (middle - low) - (area_middle - area_low)
     above = (area_high - area_middle) - values * (high - middle)
+    beyond = _beyond(reference, (ranks == size - 1).sum(axis=1), rng) + _beyond(
+        -reference, (ranks == 0).sum(axis=1), rng
+    )
     norm = max(float(np.std(reference)), NORM_FLOOR) * float(np.sqrt(n / simulated))
-    return np.asarray((below + above).sum(axis=1)) / norm
+    return np.asarray((below + above).sum(axis=1) + beyond / simulated) / norm
+
+
+def _beyond(
+    reference: NDArray[np.float64], largest: NDArray[np.int64], rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """How far the values drawn as the population's largest, `largest` per sample, would lie beyond it. Shape (draws,).
+
+    Its largest value stands for the whole share 1 / size of larger ones; each is drawn anew from the reference's tail.
+    """
+    tail = upper_tail(reference)
+    if tail is None:
+        return np.zeros(len(largest))
+    share = 1 / min(len(reference), _MAX_POPULATION)
+    excess = tail.exceeded_by(share * (1 - rng.random(int(largest.sum())))) - reference.max()
+    sample = np.repeat(np.arange(len(largest)), largest)
+    return np.bincount(sample, np.maximum(excess, 0.0), minlength=len(largest)).astype(np.float64)
+
+
+def block_distances(
+    pair: Pair, method: Method, blocks: Blocks, draws: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Simulate the distance of a window and a reference that are both made of the reference's blocks of time.
+
+    A block bootstrap (Kuensch, 1989): the window gets `blocks.per_window` blocks and the number of values it has, the
+    reference as many blocks as it has. Blocks that are not independent yet widen all distances. Shape (draws,).
+    """
+    places, size, widths = _places(pair, method)
+    cells = np.bincount(blocks.codes * size + places, minlength=blocks.count * size).reshape(blocks.count, size)
+    even = np.full(blocks.count, 1 / blocks.count)
+    reference, window = (rng.multinomial(k, even, draws) @ cells for k in (blocks.count, blocks.per_window))
+    window = _thinned(window, len(pair.current), rng)
+    root = np.sqrt(blocks.inflation) if method != "psi" else blocks.inflation
+    if method != "wasserstein":
+        return _compare(reference, window, method) * root
+    p, q = (side / side.sum(axis=1, keepdims=True) for side in (reference, window))
+    points = np.concatenate([[0.0], np.cumsum(widths)])
+    norm = np.maximum(np.sqrt(np.maximum(p @ points**2 - (p @ points) ** 2, 0)), NORM_FLOOR)
+    return np.asarray(np.abs(np.cumsum(p - q, axis=1)[:, :-1]) @ widths / norm * root)
+
+
+def _places(pair: Pair, method: Method) -> tuple[NDArray[np.int64], int, NDArray[np.float64]]:
+    """The cell of each reference value, how many cells there are, and for wasserstein how far apart they lie."""
+    values = pair.reference
+    if method == "wasserstein":
+        grid = np.unique(values)
+        if len(grid) > _GRID:
+            quantiles = np.quantile(values, np.linspace(0, 1, _GRID // 2))
+            grid = np.unique(np.concatenate([quantiles, np.linspace(grid[0], grid[-1], _GRID // 2)]))
+        places = np.searchsorted((grid[1:] + grid[:-1]) / 2, values)
+        return places, len(grid), np.diff(grid)
+    if pair.numerical and len(np.unique(values)) > _BINNED_FROM:
+        bins = np.histogram_bin_edges(np.concatenate([values, pair.current]), bins="sturges")
+        return np.clip(np.searchsorted(bins, values, "right") - 1, 0, len(bins) - 2), len(bins) - 1, np.empty(0)
+    names, left, _ = coded(values, pair.current)
+    return left, len(names), np.empty(0)
+
+
+def _thinned(counts: NDArray[np.int64], rows: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Draw so many of the counted values that their noise is that of `rows` values; fewer values are left as they are.
+
+    The variances 1/total of having drawn blocks and 1/drawn of thinning add up to 1/rows.
+    """
+    total = counts.sum(axis=1, keepdims=True)
+    drawn = np.where(total > rows, total * rows // np.maximum(total - rows, 1), 0)
+    thin = rng.multinomial(drawn[:, 0], counts / total)
+    return np.where(drawn > 0, thin, counts)

@@ -5,6 +5,7 @@ Only names, counts, verdicts and reasons; never a cell value. Where a page is sh
 
 from collections.abc import Mapping, Sequence
 
+from tasks.core.comparison import Run, Standing
 from tasks.core.results import Check, Decision, Number, Verdict
 
 # Signs that any text font has: emoji are empty boxes where no emoji font is installed.
@@ -17,6 +18,8 @@ _NEXT = {
     "broken data": "**Look at the source**: this data looks broken. Nothing is trained on it; see the columns above.",
     "triggered": "A retraining run was started by this check. Its own page tells how it ends.",
     "suppressed": "No retraining: a limit of the governor stands in the way. See `governor` in the pipeline's file.",
+    "breaker open": "**Look at the last trainings**: they promoted nothing, so none starts by itself any more. With "
+    "the cause mended, `keepfit run training {pipeline}`; its promotion closes the breaker.",
     "promoted": "This version is champion now; the next scoring uses it. `keepfit rollback {pipeline}` takes it back.",
     "refused": "The champion stays. A later training, with more labels, may pass. Gates stand in the pipeline's file.",
 }
@@ -83,12 +86,15 @@ def promotion_page(decision: Decision, gates: Sequence[Check], links: Mapping[st
     lead = f"Version {version} was **{decision.outcome}**" + (
         f" against champion {rival}." if rival else "; no champion."
     )
-    duel = next((gate for gate in gates if gate.name == "beats_champion" and gate.numbers.get("rows")), None)
-    parts = [*_answer(decision), checks_table(gates)]
-    if duel:
-        keys = ("answer", "difference", "low", "high", "rows", "blocks")
-        parts.append("### The duel\n\n" + table(keys, [[_number(duel.numbers.get(key)) for key in keys]]))
+    parts = [*answer(decision), checks_table(gates), *duel_part(gates)]
     return page(f"Promotion in {decision.pipeline}", lead, parts, links)
+
+
+def duel_part(gates: Sequence[Check]) -> list[str]:
+    """The numbers of the duel, where one was fought."""
+    keys = ("answer", "difference", "low", "high", "rows", "blocks", "look", "spent")
+    duel = next((gate for gate in gates if gate.name == "beats_champion" and gate.numbers.get("rows")), None)
+    return ["### The duel\n\n" + table(keys, [[number(duel.numbers.get(key)) for key in keys]])] if duel else []
 
 
 def scoring_page(decision: Decision) -> str:
@@ -104,13 +110,17 @@ def monitoring_page(
 ) -> str:
     """The verdicts of a check, its decision, and the columns that moved most."""
     lead = f"Champion {decision.evidence['version']}, window {decision.window}: **{decision.outcome}**."
+    parts = [*answer(decision), checks_table(checks), *columns_part(columns)]
+    return page(f"Monitoring of {decision.pipeline}", lead, parts, links)
+
+
+def columns_part(columns: Sequence[Check]) -> list[str]:
+    """The columns that moved most, first."""
     moved = sorted(columns, key=lambda check: -float(check.numbers.get("distance") or 0))[:12]
     shown = [
-        (c.name, _MARK[c.verdict], *(_number(c.numbers.get(key)) for key in ("distance", "threshold"))) for c in moved
+        (c.name, _MARK[c.verdict], *(number(c.numbers.get(key)) for key in ("distance", "threshold"))) for c in moved
     ]
-    parts = [*_answer(decision), checks_table(checks)]
-    parts += ["### Columns\n\n" + table(("column", "verdict", "distance", "threshold"), shown)] if shown else []
-    return page(f"Monitoring of {decision.pipeline}", lead, parts, links)
+    return ["### Columns\n\n" + table(("column", "verdict", "distance", "threshold"), shown)] if shown else []
 
 
 def reconciliation_page(pipeline: str, repairs: Sequence[str], unknown: Sequence[str], checks: Sequence[Check]) -> str:
@@ -119,6 +129,31 @@ def reconciliation_page(pipeline: str, repairs: Sequence[str], unknown: Sequence
     lead = f"{len(checks) - len(broken)} of {len(checks)} invariants hold." if checks else "Nothing was checked."
     parts = [*_repairs(repairs), *(f"Could not look at {_cell(line)}" for line in unknown), checks_table(checks)]
     return page(f"Reconciliation of {pipeline}", lead, parts)
+
+
+def simulation_page(pipeline: str, metric: str, runs: Sequence[Run], lines: Sequence[Standing]) -> str:
+    """How the policies compare, and what each of them did when."""
+    best = next((line.policy for line in lines if line.regret == 0), "none")
+    span = f"{runs[0].periods[0].as_of:%Y-%m-%d} to {runs[0].periods[-1].end:%Y-%m-%d}"
+    lead = f"{len(lines)} policies over {len(runs[0].periods)} periods from {span}: the best mean {metric} has {best}."
+    parts = [table(SIMULATION_HEAD, simulation_rows(lines))]
+    for run in runs:
+        told = [(f"{p.as_of:%Y-%m-%d}", p.rows, number(p.score), p.model, p.reason) for p in run.periods]
+        parts.append(f"### {run.policy}\n\n" + table(("as of", "rows", metric, "version", "decided"), told))
+    return page(f"Simulation of {pipeline}", lead, parts)
+
+
+SIMULATION_HEAD = ("policy", "mean", "regret", "retrainings", "promotions", "CPU s", "false alarms", "missed")
+
+
+def simulation_rows(lines: Sequence[Standing]) -> list[tuple[str, ...]]:
+    """One row per policy, as text; an alarm that cannot be judged, without a declared truth, is a dash."""
+    return [
+        (line.policy, number(line.mean) or "-", number(line.regret) or "-", str(line.retrainings),
+         str(line.promotions), f"{line.cpu_seconds:.1f}", *("-" if n is None else str(n) for n in
+                                                           (line.false_alarms, line.missed)))
+        for line in lines
+    ]  # fmt: skip
 
 
 def _repairs(lines: Sequence[str]) -> list[str]:
@@ -130,7 +165,7 @@ def _rules(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{rule} ({count})" for rule, count in shown[:4]) + (" …" if len(shown) > 4 else "")  # noqa: PLR2004
 
 
-def _answer(decision: Decision) -> list[str]:
+def answer(decision: Decision) -> list[str]:
     """Reason and next step: they stand above the tables, where a page begins, not below a scroll."""
     return [f"**Why:** {_cell(decision.reason)}", f"**Next:** {_next(decision)}"]
 
@@ -139,12 +174,13 @@ def _next(decision: Decision) -> str:
     return _NEXT.get(decision.outcome, "See the journal.").replace("{pipeline}", decision.pipeline)
 
 
-def _number(value: Number) -> str:
+def number(value: Number) -> str:
+    """Four digits of a number, the text of anything else, and nothing for None."""
     return f"{value:.4g}" if isinstance(value, float) else str("" if value is None else value)
 
 
 def _cell(value: object) -> str:
-    text = _number(value) if isinstance(value, float) else str(value)
+    text = number(value) if isinstance(value, float) else str(value)
     # Backslashes first, or one before a bar would undo the bar's own; a picture would be fetched from its address.
     for harmful, harmless in (("\\", "\\\\"), ("|", "\\|"), ("<", "&lt;"), ("![", "!\\[")):
         text = text.replace(harmful, harmless)

@@ -1,6 +1,7 @@
-"""When a window has drifted: thresholds that chance alone crosses at a stated rate; verdicts per column and dataset.
+"""When a window has drifted: what a pipeline calls drift, and the verdicts per column and dataset.
 
-Pure judgement over distances that somebody measured (adapters.drift_metrics, or distances). Broken data: data_signals.
+Pure judgement over distances that somebody measured (adapters.drift_metrics, or distances), held against what chance
+alone gives (noise). Broken data: data_signals. All columns together: multivariate.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,15 +10,15 @@ from math import ceil
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from tasks.core.distances import Method, chance_distances
+from tasks.core.distances import Method
 from tasks.core.durations import Duration
 from tasks.core.pairs import OTHER, Pair
 from tasks.core.results import Check, Verdict
 
-PARTS = 3  # one check may alarm in three ways (data drift, prediction drift, broken data) that share its error rate
+# One check may alarm in four ways (data, prediction and multivariate drift, broken data) that share its error rate.
+PARTS = 4
 
 
 class Drift(BaseModel):
@@ -41,6 +42,13 @@ class Drift(BaseModel):
         default=100, ge=10, le=10_000, description="On unchanged data at most one check in this many alarms."
     )
     resamples: int = Field(default=200, ge=100, le=5_000, description="Least simulated samples per column.")
+    multivariate: bool = Field(default=True, description="Also let a classifier tell the window from the reference.")
+    multivariate_threshold: float = Field(
+        default=0.55, ge=0.5, lt=1, description="A classifier's ROC AUC below this is never drift; 0.5 is chance."
+    )
+    multivariate_rows: int = Field(
+        default=5_000, ge=200, le=50_000, description="Rows of each side that the classifier learns from and judges."
+    )
 
     def method(self, pair: Pair) -> Method:
         """The distance for this column."""
@@ -61,54 +69,6 @@ class Drift(BaseModel):
         (Markov's inequality on their number; Lehmann and Romano, Generalizations of the familywise error rate, 2005).
         """
         return self.needed(columns) / max(1, columns) / self.one_false_alarm_in / PARTS
-
-
-def noise_threshold(pair: Pair, config: Drift, level: float, seed: int) -> float:
-    """The distance that samples of these sizes exceed with probability `level` though nothing has changed.
-
-    Simulated by `chance_distances` from the reference. The tail beyond the simulation is that of a gamma distribution
-    fitted by moments: to the squared distance, which is chi-square-like for both jensenshannon and wasserstein, or to
-    the PSI itself. Its spread is taken two standard errors wide, and it is never below the simulated quantile. The unit
-    of the Wasserstein distance, the reference's deviation, is an estimate too: two of its standard errors are added.
-    """
-    from scipy.stats import gamma
-
-    method = config.method(pair)
-    simulated = chance_distances(pair, method, config.resamples, np.random.default_rng(seed))
-    power = 1 if method == "psi" else 2
-    values = simulated**power
-    mean, variance = float(values.mean()), _cautious_variance(values)
-    margin = 1 + 2 * _scale_error(pair.reference) if method == "wasserstein" else 1.0
-    if variance <= 0:
-        return float(mean ** (1 / power)) * margin
-    fitted = float(gamma.isf(level, mean**2 / variance, scale=variance / mean))
-    return max(float(fitted ** (1 / power)), float(np.quantile(simulated, 1 - level))) * margin
-
-
-def _scale_error(reference: NDArray[np.float64]) -> float:
-    """The relative standard error of a sample's standard deviation, from its kurtosis; 0 for a constant."""
-    centred = reference - reference.mean()
-    variance = float((centred**2).mean())
-    kurtosis = float((centred**4).mean()) / variance**2 if variance > 0 else 1.0
-    return float(0.5 * np.sqrt(max(kurtosis - 1, 0.0) / len(reference)))
-
-
-def _cautious_variance(values: NDArray[np.float64]) -> float:
-    variance = float(values.var(ddof=1))
-    fourth = float(((values - values.mean()) ** 4).mean())
-    error = max(fourth - variance**2, 0.0) ** 0.5 / len(values) ** 0.5
-    return float(variance + 2 * error)
-
-
-def noise_thresholds(pairs: Mapping[str, Pair], config: Drift, seed: int) -> dict[str, float | None]:
-    """The `noise_threshold` of columns judged together; None where a side is empty or the reference constant."""
-    level = config.level(len(pairs))
-    return {
-        name: None
-        if not len(pair.current) or not len(pair.reference) or pair.constant_reference
-        else noise_threshold(pair, config, level, seed + place)
-        for place, (name, pair) in enumerate(sorted(pairs.items()))
-    }
 
 
 def judge_column(name: str, pair: Pair, measured: float | None, noise: float | None, config: Drift) -> Check:
@@ -151,10 +111,9 @@ def judge_drift(
 ) -> tuple[Check, tuple[Check, ...]]:
     """Judge columns and the dataset they form; returns the dataset's check and the columns' checks.
 
-    `noise` comes from `noise_thresholds` on the same columns. On exchangeable rows of an unchanged source the dataset
-    fails in at most one of `PARTS * one_false_alarm_in` calls, at any number of rows and columns. Call it once for the
-    features and once for the prediction ("prediction drift"). Rows that come in clusters (one customer's thousand in a
-    day) are fewer than they look: the rate is then higher.
+    `noise` comes from `noise.noise_thresholds` on the same columns. On an unchanged source the dataset fails in at most
+    one of `PARTS * one_false_alarm_in` calls, at any number of rows and columns; where times are known, also when rows
+    near in time are alike. Call it once for the features and once for the prediction ("prediction drift").
     """
     checks = tuple(
         judge_column(column, pair, distances.get(column), noise.get(column), config)

@@ -141,9 +141,13 @@ def bootstrap(
     """
     codes = np.unique(blocks, return_inverse=True)[1]
     scorers: list[Scorer] = [scorer(metric, actual, predicted, codes) for predicted in predictions]
+    return resample(scorers, int(codes.max()) + 1, len(codes), seed=seed, resamples=resamples)
+
+
+def resample(scorers: Sequence[Scorer], blocks: int, rows: int, *, seed: int, resamples: int = RESAMPLES) -> np.ndarray:
+    """What every scorer says under the same draws of that many blocks, shape (scorers, resamples)."""
     parts = [
-        np.stack([run(weights) for run in scorers])
-        for weights in _draws(int(codes.max()) + 1, len(codes), seed=seed, resamples=resamples)
+        np.stack([run(weights) for run in scorers]) for weights in _draws(blocks, rows, seed=seed, resamples=resamples)
     ]
     return np.concatenate(parts, axis=1)
 

@@ -3,6 +3,7 @@
 Only scikit-learn types go into a pipeline, so that skops can save it and a clean process can load it without our code.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -30,6 +31,15 @@ class Range:
 
 
 Space = Mapping[str, Range]
+
+
+def middle(space: Space) -> dict[str, float | int]:
+    """The middle of every range (of its logarithm, where the search goes by that): a start without any search."""
+    chosen: dict[str, float | int] = {}
+    for name, bounds in space.items():
+        value = math.sqrt(bounds.low * bounds.high) if bounds.log else (bounds.low + bounds.high) / 2
+        chosen[name] = round(value) if bounds.whole else value
+    return chosen
 
 
 class _Family(BaseModel):

@@ -106,6 +106,14 @@ def score_on(frame: "pd.DataFrame", positions: np.ndarray, model: Any, recipe: R
     return metrics.score(recipe.metric, actual, predict_rows(frame, positions, model, recipe))
 
 
+def dummy_predictions(seen: "pd.DataFrame", count: int, recipe: Recipe) -> np.ndarray:
+    """What the baseline, fitted on the labels of the seen rows, predicts for `count` rows (float64)."""
+    model = Dummy().build(recipe.problem, {}, recipe.features, recipe.seed)
+    target = seen[LABEL].to_numpy("float64")
+    model.fit(np.zeros((len(seen), 1)), target.astype("int64") if recipe.problem == "binary" else target)
+    return np.asarray(estimators.predict(model, np.zeros((count, 1)), recipe.problem)) if count else np.empty(0)
+
+
 def _fit(frame: "pd.DataFrame", positions: np.ndarray, recipe: Recipe) -> Fit:
     rows = frame.iloc[np.sort(positions)]
     target = rows[LABEL].to_numpy("float64")

@@ -14,13 +14,14 @@ from tasks.core.durations import Duration, format_duration
 from tasks.core.results import Check, Number, Verdict
 
 NAME = "governor"
-Rule = Literal["mode", "single_flight", "cooldown", "budget", "min_new_labels", "circuit_breaker"]
+Rule = Literal["mode", "single_flight", "cooldown", "budget", "cpu_budget", "min_new_labels", "circuit_breaker"]
 
 
 class Governor(BaseModel):
     """Limits on retrainings that start by themselves; a person's own run on demand does not ask the governor.
 
-    observe: write down only. suggest: a person starts it. auto: start. At most `budget` starts in any `period`.
+    observe: write down only. suggest: a person starts it. auto: start. At most `budget` starts in any `period`, and no
+    start once the trainings of a period have used `cpu_minutes` (without it, their cost does not count).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -28,6 +29,7 @@ class Governor(BaseModel):
     mode: Literal["observe", "suggest", "auto"] = "auto"
     cooldown: Annotated[Duration, Field(ge=timedelta(0))] = timedelta(days=7)
     budget: int = Field(default=8, ge=0)
+    cpu_minutes: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     period: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(days=30)
     min_new_labels: int = Field(default=100, ge=0)
     give_up_after: int = Field(default=3, ge=1)
@@ -35,10 +37,11 @@ class Governor(BaseModel):
 
 @dataclass(frozen=True)
 class PastTraining:
-    """One training that was started: when it was decided (UTC) and how it ended."""
+    """One training that was started: when it was decided (UTC), how it ended, and its CPU seconds (None: not known)."""
 
     decided_at: datetime
     outcome: Literal["promoted", "refused", "failed", "running"]
+    cpu_seconds: float | None = None
 
 
 # A rule's answer: the rule, fail or unknown, the reason.
@@ -67,13 +70,20 @@ def govern(
         *_by_worth(config, past, new_labels),
     ]
     numbers: dict[str, Number] = {
-        "rule": None, "starts": len(past), "new_labels": new_labels, "lease_held": lease_held, "mode": config.mode,
+        "rule": None, "rules": None, "starts": len(past), "new_labels": new_labels, "lease_held": lease_held,
+        "mode": config.mode, "cpu_minutes": _cpu_seconds(config, past, now) / 60,
     }  # fmt: skip
     if not objections:
         return Check(NAME, Verdict.PASS, "no rule objects: a retraining may start", numbers)
     # A sure objection tells more than one that could not be read.
     rule, verdict, _ = min(objections, key=lambda objection: objection[1] is not Verdict.FAIL)
-    return Check(NAME, verdict, "; ".join(f"{name}: {why}" for name, _, why in objections), {**numbers, "rule": rule})
+    numbers |= {"rule": rule, "rules": "+".join(name for name, _, _ in objections)}
+    return Check(NAME, verdict, "; ".join(f"{name}: {why}" for name, _, why in objections), numbers)
+
+
+def breaker_is_open(governed: Check) -> bool:
+    """Whether the circuit breaker is among the rules that object, whichever of them names the refusal."""
+    return "circuit_breaker" in str(governed.numbers.get("rules") or "").split("+")
 
 
 def _by_state(config: Governor, past: Sequence[PastTraining], lease_held: bool | None) -> Iterator[_Objection]:
@@ -90,10 +100,32 @@ def _by_clock(config: Governor, past: Sequence[PastTraining], now: datetime) -> 
     if past and now - past[-1].decided_at < config.cooldown:
         ends = past[-1].decided_at + config.cooldown
         yield "cooldown", Verdict.FAIL, f"cooldown of {format_duration(config.cooldown)} lasts until {ends.isoformat()}"
-    recent = sum(now - training.decided_at < config.period for training in past)
-    if recent >= config.budget:
-        spent = f"{recent} starts within {format_duration(config.period)}, the budget is {config.budget}"
+    recent = _recent(config, past, now)
+    if len(recent) >= config.budget:
+        spent = f"{len(recent)} starts within {format_duration(config.period)}, the budget is {config.budget}"
         yield "budget", Verdict.FAIL, spent
+    if config.cpu_minutes is not None:
+        yield from _by_cost(config, config.cpu_minutes, recent, _cpu_seconds(config, past, now) / 60)
+
+
+def _by_cost(config: Governor, limit: float, recent: Sequence[PastTraining], minutes: float) -> Iterator[_Objection]:
+    period = format_duration(config.period)
+    unknown = sum(training.cpu_seconds is None for training in recent)
+    if minutes >= limit:
+        yield "cpu_budget", Verdict.FAIL, f"{minutes:.1f} CPU minutes within {period}, the budget is {limit:g}"
+    elif unknown:
+        told = (
+            f"{unknown} of {len(recent)} trainings within {period} left no record of their CPU time ({limit:g} allowed)"
+        )
+        yield "cpu_budget", Verdict.UNKNOWN, told
+
+
+def _recent(config: Governor, past: Sequence[PastTraining], now: datetime) -> list[PastTraining]:
+    return [training for training in past if now - training.decided_at < config.period]
+
+
+def _cpu_seconds(config: Governor, past: Sequence[PastTraining], now: datetime) -> float:
+    return sum(training.cpu_seconds or 0.0 for training in _recent(config, past, now))
 
 
 def _by_worth(config: Governor, past: Sequence[PastTraining], new_labels: int | None) -> Iterator[_Objection]:

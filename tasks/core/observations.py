@@ -3,7 +3,7 @@
 Measuring belongs to the adapters; the kinds of remedies, triggers and limits stand in triggers.py and governor.py.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -15,14 +15,17 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-PREDICTION = "prediction"
+PREDICTION, PREDICTION_TIME = "prediction", "_prediction_time"
 _OUTCOMES = {"none": "quiet", "note": "noted", "wait": "waiting", "alert": "alerted", "quarantine": "broken data"}
 TRIGGERED, SUPPRESSED = "triggered", "suppressed"
 
 
 @dataclass(frozen=True)
 class Observation:
-    """The verdicts of one check: broken data, drift of data and of predictions, performance; and the columns' own."""
+    """The verdicts of one check: broken data, drift of data and of predictions, performance; and the columns' own.
+
+    While labels are missing, also what the performance is estimated to be, and how good such estimates have been.
+    """
 
     data: Check
     data_drift: Check
@@ -30,24 +33,40 @@ class Observation:
     performance: Check
     columns: tuple[Check, ...]
     rows: int
+    estimated: Check | None = None
+    track_record: Check | None = None
+    multivariate_drift: Check | None = None
+
+    def checks(self) -> dict[str, Check]:
+        """The verdicts by name, without the columns and without what was not asked for or not estimated."""
+        names = ("data", "data_drift", "prediction_drift", "multivariate_drift", "performance", "estimated",
+                 "track_record")  # fmt: skip
+        return {name: check for name in names if (check := getattr(self, name)) is not None}
 
     def evidence(self) -> dict[str, Any]:
         """JSON-ready."""
-        named = {
-            name: asdict(getattr(self, name)) for name in ("data", "data_drift", "prediction_drift", "performance")
-        }
+        named = {name: asdict(check) for name, check in self.checks().items()}
         return {**named, "columns": [asdict(check) for check in self.columns], "rows": self.rows}
 
 
-def with_predictions(features: "pd.DataFrame", predictions: "np.ndarray", seed: int) -> "pd.DataFrame":
-    """Put a column of predictions beside feature rows for column-wise comparison; the rows need not be the same."""
+def with_predictions(
+    features: "pd.DataFrame", predictions: "np.ndarray", seed: int, times: "pd.Series | None" = None
+) -> "pd.DataFrame":
+    """Put a column of predictions beside feature rows for column-wise comparison; the rows need not be the same.
+
+    `times`: when the predicted rows happened, in the predictions' order; they stand beside them.
+    """
     import numpy as np
 
-    column = np.full(len(features), np.nan)
+    place = np.arange(len(predictions))
     if len(predictions) > len(features):
-        predictions = np.random.default_rng(seed).choice(predictions, len(features), replace=False)
-    column[: len(predictions)] = predictions
-    return features.assign(**{PREDICTION: column})
+        place = np.random.default_rng(seed).choice(len(predictions), len(features), replace=False)
+    column = np.full(len(features), np.nan)
+    column[: len(place)] = predictions[place]
+    beside = {PREDICTION: column}
+    if times is not None:
+        beside[PREDICTION_TIME] = times.iloc[place].reset_index(drop=True).reindex(range(len(features))).array
+    return features.assign(**beside)
 
 
 def broken_data(signals: Sequence[Check], rows: int) -> Check:
@@ -75,7 +94,13 @@ class Context:
     run_id: str
 
 
-def decide(context: Context, seen: Observation | None, remedy: Remedy, governed: Check | None) -> Decision:
+def decide(
+    context: Context,
+    seen: Observation | None,
+    remedy: Remedy,
+    governed: Check | None,
+    facts: Mapping[str, Any] | None = None,
+) -> Decision:
     """The one journal row of a check: its outcome, and for a breach whether a retraining is triggered or suppressed.
 
     Args:
@@ -83,12 +108,17 @@ def decide(context: Context, seen: Observation | None, remedy: Remedy, governed:
         seen: what was seen; None when there is no champion that could be looked at.
         remedy: what answers it.
         governed: the governor's answer; None when the remedy is not to retrain.
+        facts: what else the triggers were told, JSON-ready (`champion_age_s`, `new_labels`): later checks read it.
     """
-    evidence = (seen.evidence() if seen else {}) | {
-        "version": context.version,
-        "signal": remedy.signal,
-        "remedy": remedy.kind,
-    }
+    evidence = (
+        (seen.evidence() if seen else {})
+        | dict(facts or {})
+        | {
+            "version": context.version,
+            "signal": remedy.signal,
+            "remedy": remedy.kind,
+        }
+    )
     outcome, reason = _OUTCOMES.get(remedy.kind, SUPPRESSED), remedy.reason
     if remedy.kind == "retrain":
         allowed = governed is not None and governed.passed
@@ -115,5 +145,6 @@ FIRST = Remedy("retrain", "no champion", "the registry answers that there is no 
 
 def _verdict(remedy: Remedy) -> Verdict:
     if remedy.kind in {"none", "note"}:
-        return Verdict.PASS
+        # What is noted without being known is not shown as passed.
+        return Verdict.UNKNOWN if any(check.verdict is Verdict.UNKNOWN for check in remedy.checks) else Verdict.PASS
     return Verdict.UNKNOWN if remedy.kind in {"wait", "alert"} else Verdict.FAIL

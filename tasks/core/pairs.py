@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.core.features import EVENT_TIME
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -21,11 +23,16 @@ NORM_FLOOR = 0.001  # Evidently's floor of the standard deviation
 
 @dataclass(frozen=True)
 class Pair:
-    """One column on both sides: floats without null and infinity, or category labels. Shapes (m,) and (n,)."""
+    """One column on both sides: floats without null and infinity, or category labels. Shapes (m,) and (n,).
+
+    The times of the values (microseconds, same shapes) stand beside them where they are known.
+    """
 
     numerical: bool
     reference: NDArray[Any]
     current: NDArray[Any]
+    reference_times: NDArray[np.int64] | None = None
+    current_times: NDArray[np.int64] | None = None
 
     @property
     def constant_reference(self) -> bool:
@@ -40,24 +47,53 @@ def prepare(
 
     Numbers lose nulls, infinities and unreadable text, and are rounded (`blurred`); categories become `labelled`.
     """
+    sides = (reference, current)
+    whens: dict[str, list[NDArray[np.int64]]] = {}
     pairs = {}
     for name in numerical:
-        left, right = (finite(frame[name]) if name in frame else np.empty(0) for frame in (reference, current))
-        pairs[name] = Pair(True, *blurred(left, right))
+        read = [numbers(frame[name]) if name in frame else np.empty(0) for frame in sides]
+        kept = [np.isfinite(values) for values in read]
+        left, right = (values[mask] for values, mask in zip(read, kept, strict=True))
+        pairs[name] = Pair(True, *blurred(left, right), *_times(sides, name, kept, whens))
     for name in categorical:
-        left, right = (
-            category_labels(frame[name]) if name in frame else _no_labels() for frame in (reference, current)
-        )
-        pairs[name] = Pair(False, *labelled(left, right))
+        left, right = (category_labels(frame[name]) if name in frame else _no_labels() for frame in sides)
+        kept = [frame[name].notna().to_numpy() if name in frame else np.empty(0, bool) for frame in sides]
+        pairs[name] = Pair(False, *labelled(left, right), *_times(sides, name, kept, whens))
     return pairs
 
 
-def finite(column: "pd.Series[Any]") -> NDArray[np.float64]:
-    """The readable finite numbers of a column, in order; text that is no number counts as missing."""
+def _times(
+    sides: "tuple[pd.DataFrame, pd.DataFrame]", name: str, kept: list[NDArray[np.bool_]],
+    whens: "dict[str, list[NDArray[np.int64]]]",
+) -> tuple[NDArray[np.int64] | None, NDArray[np.int64] | None]:  # fmt: skip
+    """When the kept values of a column happened; a column that is no part of its rows has times of its own.
+
+    `whens` keeps what was read of a column of times, because most columns share one.
+    """
+    own = f"_{name}_time"
+    column = own if all(own in frame for frame in sides) else EVENT_TIME
+    if not all(name in frame and column in frame for frame in sides):
+        return None, None
+    if column not in whens:
+        whens[column] = [microseconds(frame[column]) for frame in sides]
+    left, right = (times[mask] for times, mask in zip(whens[column], kept, strict=True))
+    return left, right
+
+
+def microseconds(times: "pd.Series[Any]") -> NDArray[np.int64]:
+    """Event times as whole microseconds since 1970, in order."""
+    import pandas as pd
+
+    utc = pd.to_datetime(times, utc=True).dt.tz_localize(None)
+    return utc.to_numpy("datetime64[us]").astype(np.int64)
+
+
+def numbers(column: "pd.Series[Any]") -> NDArray[np.float64]:
+    """A column as numbers, in order; text that is no number counts as missing (NaN)."""
     import pandas as pd
 
     values: NDArray[np.float64] = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    return values[np.isfinite(values)]
+    return values
 
 
 def blurred(

@@ -83,17 +83,20 @@ def judge_performance(  # noqa: PLR0913 - the evidence, by name
         return Check(
             NAME, Verdict.UNKNOWN, f"{metric} is undefined in too many resamples", {**numbers, "waiting": True}
         )
-    return _against(metric, limit, {**numbers, "low": interval[0], "high": interval[1]}, value)
+    return hold_against(NAME, metric, limit, {**numbers, "low": interval[0], "high": interval[1]}, value)
 
 
-def _against(metric: MetricName, limit: float, numbers: dict[str, Number], value: float) -> Check:
-    """Compare estimate and bounds with the limit; the better end of the interval is the one that must be beyond it."""
+def hold_against(name: str, metric: MetricName, limit: float, numbers: dict[str, Number], value: float) -> Check:
+    """Compare a score and its bounds (`low`, `high` in the numbers) with the limit, as the check of that name.
+
+    The better end of the interval is the one that must be beyond the limit for a fail.
+    """
     low, high = numbers["low"], numbers["high"]
     best = high if greater_is_better(metric) else low
     promised = numbers["promised"]
     told = f"{metric} {value:.6g} ({low:.6g} to {high:.6g}), promised {promised:.6g}, limit {limit:.6g}"
     if gain(metric, value, limit) >= 0:
-        return Check(NAME, Verdict.PASS, f"within the limit: {told}", numbers)
+        return Check(name, Verdict.PASS, f"within the limit: {told}", numbers)
     if isinstance(best, float) and gain(metric, best, limit) < 0:
-        return Check(NAME, Verdict.FAIL, f"beyond the limit: {told}", numbers)
-    return Check(NAME, Verdict.UNKNOWN, f"worse than the limit, but within noise: {told}", {**numbers, "waiting": True})
+        return Check(name, Verdict.FAIL, f"beyond the limit: {told}", numbers)
+    return Check(name, Verdict.UNKNOWN, f"worse than the limit, but within noise: {told}", {**numbers, "waiting": True})

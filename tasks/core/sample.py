@@ -12,6 +12,7 @@ from enum import StrEnum
 import numpy as np
 import pandas as pd
 
+from tasks.core.results import Window
 from tasks.core.subscribers import CATEGORIES, Floats, churn_probability, draw_subscribers, draw_times
 
 ROW_ID, TIME, TARGET, KNOWN_AT = "subscription_id", "event_time", "churned", "known_at"
@@ -76,6 +77,11 @@ class Delivery:
 def truth(periods: int = PERIODS) -> tuple[Truth, ...]:
     """What is true of periods 1..periods."""
     return tuple(_truth_of(period) for period in range(1, periods + 1))
+
+
+def changes() -> tuple[Window, ...]:
+    """When a retraining is right: from the concept change on until its answer would be late."""
+    return (Window(month_start(CHANGE_FROM), month_start(RETRAINED_BY + 1)),)
 
 
 def generate(periods: int = PERIODS, rows_per_period: int = ROWS_PER_PERIOD, seed: int = SEED) -> tuple[Delivery, ...]:

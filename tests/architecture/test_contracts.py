@@ -12,7 +12,7 @@ import pytest
 from config.settings import PROJECT
 
 ROOMS = ("flows", "tasks", "config", "deployments")
-CORE = sorted((PROJECT / "tasks" / "core").glob("*.py"))
+CORE = sorted((PROJECT / "tasks" / "core").rglob("*.py"))
 
 
 def lint(folder):
@@ -67,7 +67,7 @@ def impure(source):
                 yield node.lineno, name
 
 
-@pytest.mark.parametrize("path", CORE, ids=[path.stem for path in CORE])
+@pytest.mark.parametrize("path", CORE, ids=[str(path.relative_to(PROJECT)) for path in CORE])
 def test_the_core_reads_no_clock_no_file_and_no_environment(path):
     assert list(impure(path.read_text(encoding="utf-8"))) == []
 

@@ -51,6 +51,15 @@ WRONG = {
     "a typo in an optional section": ("cron:", "crn:", "schedules.cycle.crn", "did you mean cron?"),
     "a key of another section": ("kind: linear", "kind: linear, zzz: 1", "candidates.0.linear.zzz", "allowed: kind"),
     "an unknown kind": ("kind: floor", "kind: flor", "gates.1", "'floor', 'beats_dummy'"),
+    "a typo in a nested kind": ("kind: performance}", "kind: all, of: [{kind: age, longst: 9d}]}",
+        "triggers.0.all.of.0.age.longst", "did you mean longest?"),
+    "a typo two kinds deep": ("kind: performance}", "kind: any, of: [{kind: at_least, breaches: 2, checks: 3, trigger:"
+        " {kind: new_labels, at_leest: 3}}]}", "triggers.0.any.of.0.at_least.trigger.new_labels.at_leest", "at_least?"),
+    "an unknown nested kind": ("kind: performance}", "kind: all, of: [{kind: agee}]}",
+        "triggers.0.all.of.0", "'any', 'all', 'at_least'"),
+    "a combination of nothing": ("kind: performance}", "kind: any, of: []}", "triggers.0.any.of", "at least 1 item"),
+    "more breaches than checks": ("kind: performance}", "kind: at_least, breaches: 4, checks: 3, trigger: {kind: "
+        "performance}}", "triggers.0.at_least", "breaches is 4 of 3 checks; at most 3 are allowed"),
     "a bad duration": ("budget: 2m", "budget: soon", "search.budget", "for example 14d or 12h (found 'soon')"),
     "a bad duration or share": ("tuning: 14d", "tuning: 14x", "split.tuning", "for example 14d or 12h (found '14x')"),
     "a wrong type": ("trials: 4", "trials: four", "search.trials", "valid integer"),
@@ -69,6 +78,20 @@ def test_an_error_names_the_file_the_place_the_line_and_what_is_allowed(tmp_path
     assert message.startswith(f"{tmp_path}/subscriptions.yaml: ")
     (line,) = [one for one in message.split("\n") if f"  {where}, line {line_of(text, new)}: " in one and told in one]
     assert "pydantic" not in line
+
+
+def test_triggers_nest_in_the_file_and_fit_the_schema_for_editors(tmp_path):
+    import jsonschema
+
+    nested = "{kind: any, of: [{kind: age, longest: 90d}, {kind: at_least, breaches: 2, checks: 3, trigger: {kind: all,"
+    nested += " of: [{kind: performance}, {kind: data_drift}]}}]}"
+    text = TEXT.replace("{kind: performance}", nested)
+    (combined, _) = load(tmp_path, text).triggers
+    assert combined.name == "any(age, 2 of 3(all(performance, data_drift)))"
+    assert load(tmp_path, text) != load(tmp_path, TEXT)
+    validator = jsonschema.Draft202012Validator(json_schema())
+    assert list(validator.iter_errors(yaml.safe_load(text))) == []
+    assert list(validator.iter_errors(yaml.safe_load(text.replace("longest: 90d", "longest: soon"))))
 
 
 def test_all_errors_are_told_at_once(tmp_path):

@@ -101,7 +101,7 @@ def test_the_corrupted_delivery_of_the_sample_would_be_refused_by_what_was_writt
 @pytest.mark.parametrize(
     ("rows", "days", "evaluation", "history"),
     [
-        (20_000, 730, timedelta(days=14), [timedelta(days=90), timedelta(days=270)]),
+        (20_000, 730, timedelta(days=14), [timedelta(days=90), timedelta(days=180), timedelta(days=270)]),
         (2_000, 130, timedelta(days=30), [timedelta(days=90)]),  # 14 days would hold too few rows
         (5_000, 120, timedelta(days=14), [timedelta(days=90)]),
         (5_000, 3, 0.2, [timedelta(days=3650)]),
@@ -170,4 +170,4 @@ def test_bike_sharing_leaks_are_left_out_with_their_reason(tmp_path):
     assert text.count("LEAK: casual + registered add up to the target") == 2
     assert not {"casual", "registered", "instant", "yr"} & set(config.features.names)
     assert next(c for c in config.columns if c.role == "time").hours_from == "hr"
-    assert list(config.split.history) == [timedelta(days=90), timedelta(days=270)]
+    assert list(config.split.history) == [timedelta(days=90), timedelta(days=180), timedelta(days=270)]

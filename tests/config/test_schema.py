@@ -19,6 +19,15 @@ GOOD = {
     "metric": "roc_auc",
 }
 
+ESTIMATED = {"kind": "estimated_performance"}
+REGRESSION = {"problem": "regression", "columns": [KEY, WHEN, AGE, GOAL | {"type": "number"}]}
+
+
+SEX = {"name": "sex", "role": "protected", "type": "category"}
+SEX_RATE = {"kind": "groups", "columns": ["sex"], "measure": "selection_rate", "max_gap": 0.1}
+COUNT = {"name": "goal", "role": "target", "type": "number"}
+REGRESSION = {"problem": "regression", "metric": "mae", "columns": [KEY, WHEN, AGE, COUNT]}
+
 
 def made(**changes):
     return PipelineConfig.model_validate(GOOD | changes)
@@ -46,6 +55,13 @@ def test_labels_in_files_need_an_id_and_no_target():
     assert made(columns=[KEY, WHEN, AGE], labels=FILES).target is None
 
 
+def test_gates_on_parts_of_the_rows_are_chosen_in_the_file():
+    slices, groups = {"kind": "slices", "columns": ["age", "sex"], "search": True}, SEX_RATE
+    config = made(columns=[KEY, WHEN, AGE, SEX, GOAL], gates=[slices, groups, {"kind": "calibration"}])
+    assert [gate.kind for gate in config.gates] == ["slices", "groups", "calibration"]
+    assert config.features.names == ("age",)
+
+
 def text_goal(type_="category"):
     return [KEY, WHEN, AGE, GOAL | {"type": type_}]
 
@@ -57,6 +73,8 @@ def text_goal(type_="category"):
         ({"metric": "mae"}, "metric mae does not fit a binary problem"),
         ({"problem": "regression"}, "metric roc_auc does not fit a regression problem"),
         ({"metric": "auc"}, "roc_auc"),
+        (REGRESSION | {"metric": "r2", "triggers": [ESTIMATED]}, "r2 cannot be estimated without labels"),
+        (REGRESSION | {"metric": "r2", "triggers": [{"kind": "any", "of": [ESTIMATED]}]}, "r2 cannot be estimated"),
         ({"columns": []}, "at least 1 item"),
         ({"columns": [KEY, WHEN, WHEN | {"name": "then"}, AGE, GOAL]}, "only one column can have the role time"),
         ({"columns": [KEY, WHEN, GOAL]}, "at least one column needs the role feature"),
@@ -107,6 +125,18 @@ def text_goal(type_="category"):
         ({"split": GOOD["split"] | {"history": []}}, "at least 1 item"),
         ({"gates": [{"kind": "flor", "at_least": 0.5}]}, "'floor', 'beats_dummy'"),
         ({"gates": []}, "at least 1 item"),
+        (
+            {"gates": [{"kind": "groups", "columns": ["age"], "max_gap": 0.1}]},
+            "age, which is no column with the role",
+        ),
+        ({"gates": [{"kind": "slices", "columns": ["key"]}]}, "key, which is no column with the role feature or pro"),
+        ({"gates": [{"kind": "slices", "columns": ["agge"]}]}, "gate slices names agge"),
+        ({"gates": [{"kind": "slices"}]}, "name columns, or set search"),
+        (REGRESSION | {"gates": [{"kind": "calibration"}]}, "gate calibration judges a binary problem only"),
+        (
+            REGRESSION | {"gates": [SEX_RATE], "columns": [KEY, AGE, SEX, COUNT]},
+            "gate groups with a rate judges",
+        ),
         ({"candidates": [{"kind": "dummy"}]}, "'linear', 'hist_gradient_boosting', 'random_forest'"),
         ({"source": {"kind": "ftp", "path": "x"}}, "'folder', 'sample'"),
         ({"search": {"trials": 0}}, "greater than or equal to 1"),

@@ -85,3 +85,22 @@ def test_help_imports_no_vendor():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_explain_tells_a_recorded_decision_and_names_what_it_cannot_find(tmp_path):
+    from datetime import UTC, datetime
+
+    from tasks.adapters.journal import Journal
+    from tasks.adapters.store import Store
+    from tasks.core.results import Decision, Verdict
+
+    now = datetime(2025, 3, 1, tzinfo=UTC)
+    told = Decision(
+        "monitoring:1:x", "subscriptions", "monitoring", Verdict.FAIL, "suppressed", "cooldown: too soon", now
+    )
+    Journal(Store(str(tmp_path / "store"), "subscriptions")).record(told, now)
+    found, missing = (keepfit("explain", "subscriptions", number, home=tmp_path) for number in ("monitoring:1", "7"))
+    assert (found.returncode, missing.returncode) == (0, 1)
+    assert "cooldown: too soon" in found.stdout
+    assert "the chain is whole" in found.stdout
+    assert missing.stderr.startswith("error: There is no decision '7' in this journal; it holds the numbers 1 to 1.")

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks import promotion, training
+from tasks import evidence, promotion, training
 from tasks.adapters import registry
 from tasks.adapters.store import Store
 from tasks.core.errors import ArtefactMismatch, ServerUnavailable
@@ -63,7 +63,13 @@ def contestants(session):
 
 
 def evidence_of(session, candidate, champion):
-    return promotion.gather_evidence.fn(session, candidate, champion, "roc_auc", "binary", 0)
+    return evidence.gather_evidence.fn(session, candidate, champion, "roc_auc", GATES, 0)
+
+
+def judged(found):
+    """The answer and every gate's own."""
+    judgement = promotion.judge_candidate.fn(GATES, found, "when_gates_pass")
+    return judgement.answer, judgement.gates
 
 
 def test_rows_that_the_champion_has_learnt_from_are_out_of_the_duel(session, contestants):
@@ -74,20 +80,20 @@ def test_rows_that_the_champion_has_learnt_from_are_out_of_the_duel(session, con
     assert duel.blocks.max() == alone.blocks.max()
     assert len(duel.actual) == len(duel.candidate) == len(duel.champion) == len(duel.dummy)
     assert np.isfinite([duel.candidate, duel.champion, duel.dummy]).all()
-    answer, gates = promotion.judge_candidate.fn(GATES, duel, "when_gates_pass")
+    answer, gates = judged(duel)
     assert [gate.name for gate in gates if not gate.passed] == ["beats_champion"], "both rank by x: nothing is gained"
     assert answer.verdict is Verdict.FAIL
 
 
 def test_one_changed_byte_in_the_registered_file_refuses_the_promotion(session):
     candidate = trained(session, judged_on("6d"))
-    good, _ = promotion.judge_candidate.fn(GATES, evidence_of(session, candidate, None), "when_gates_pass")
+    good, _ = judged(evidence_of(session, candidate, None))
     assert good.verdict is Verdict.PASS
     path = registered_file(candidate)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(bytes(content))
-    answer, gates = promotion.judge_candidate.fn(GATES, evidence_of(session, candidate, None), "when_gates_pass")
+    answer, gates = judged(evidence_of(session, candidate, None))
     assert answer.verdict is Verdict.FAIL
     assert "SHA-256" in next(gate.reason for gate in gates if gate.name == "clean_process")
     with pytest.raises(ArtefactMismatch, match="It is not loaded"):
@@ -97,7 +103,7 @@ def test_one_changed_byte_in_the_registered_file_refuses_the_promotion(session):
 def test_another_model_under_the_same_version_is_not_the_judged_one(session):
     candidate, other = trained(session, judged_on("7d")), trained(session, judged_on("9d"))
     registered_file(candidate).write_bytes(registered_file(other).read_bytes())
-    answer, gates = promotion.judge_candidate.fn(GATES, evidence_of(session, candidate, None), "when_gates_pass")
+    answer, gates = judged(evidence_of(session, candidate, None))
     assert answer.verdict is Verdict.FAIL
     clean = next(gate for gate in gates if gate.name == "clean_process")
     assert (clean.verdict, clean.numbers["sha_matches"]) == (Verdict.FAIL, False), "though it would load and predict"

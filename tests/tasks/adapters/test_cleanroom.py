@@ -8,7 +8,13 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from tasks.adapters.cleanroom import load_in_clean_process, load_model, predict_in_clean_process, save_model_file
+from tasks.adapters.cleanroom import (
+    ask_in_clean_process,
+    load_in_clean_process,
+    load_model,
+    predict_in_clean_process,
+    save_model_file,
+)
 from tasks.core.errors import ArtefactMismatch
 from tasks.core.estimators import Candidate, predict
 from tests.tasks.core.test_estimators import FEATURES, fitted, toy
@@ -24,7 +30,10 @@ def test_every_family_predicts_the_same_in_a_clean_process(tmp_path, family, pro
     # Other rows than those of the fit, with a category that it never saw, under an index of their own.
     matrix = toy(90, seed=3, plans=("a", "b", "new"))[0].set_index(np.arange(900, 990))
     expected = predict(model, matrix, problem)
-    answered = predict_in_clean_process(tmp_path / "model.skops", matrix, problem)
+    answer = ask_in_clean_process(tmp_path / "model.skops", matrix, problem, tries=2)
+    answered = answer.predicted
+    assert 0 < answer.seconds < 60
+    assert answer.memory > 10_000_000
     np.testing.assert_allclose(answered, expected, rtol=0, atol=1e-9)
     np.testing.assert_allclose(
         predict(load_model(tmp_path / "model.skops"), matrix, problem), expected, rtol=0, atol=1e-9

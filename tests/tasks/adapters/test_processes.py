@@ -63,3 +63,18 @@ def test_nothing_is_said_about_processes_elsewhere(name):
 def test_nothing_is_said_about_nonsense():
     machine = processes.own().split()[0]
     assert {processes.fate(f"{machine}{rest}") for rest in ("", " ", " x", " -1 1")} == {"unknown"}
+
+
+def test_a_meter_counts_the_work_of_this_process_and_of_its_ended_children_and_no_waiting():
+    burn = "import time; end = time.process_time() + 0.3\nwhile time.process_time() < end: pass"
+    meter = processes.Meter.start()
+    exec(burn)  # noqa: S102 - the same work on both sides
+    here = meter.read()
+    subprocess.run([sys.executable, "-c", burn], check=True)
+    both = meter.read()
+    subprocess.run(["sleep", "0.5"], check=True)
+    after = meter.read()
+    assert here["cpu_seconds"] >= 0.25
+    assert both["cpu_seconds"] - here["cpu_seconds"] >= 0.25
+    assert after["cpu_seconds"] - both["cpu_seconds"] < 0.25
+    assert after["seconds"] - both["seconds"] >= 0.5

@@ -111,3 +111,11 @@ def test_a_training_ends_as_it_says_and_the_newest_silent_one_runs_while_somethi
 def test_a_persons_own_promotion_counts_and_their_refusal_does_not():
     entries = journal(ended(None, "promoted"), fired("a"), ended("a", "refused"), ended(None, "refused"))
     assert [training.outcome for training in past_trainings(entries, live=False)] == ["promoted", "refused"]
+
+
+def test_the_cost_of_a_training_is_that_of_all_its_attempts_and_unknown_when_one_is():
+    spent = {"token": "a", "cpu_seconds": 30.0}
+    entries = journal(fired("a"), ("training", "failed", spent), ("training", "refused", spent), fired("b"),
+                      ended("b", "failed"), ("training", "promoted", {"token": "b", "cpu_seconds": 1.0}),
+                      ("training", "promoted", {"token": None, "cpu_seconds": 7.0}), fired("c"))  # fmt: skip
+    assert [training.cpu_seconds for training in past_trainings(entries, live=False)] == [60.0, None, 7.0, None]

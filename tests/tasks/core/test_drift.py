@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from tasks.core.data_signals import data_signals
 from tasks.core.distances import distance
-from tasks.core.drift import PARTS, Drift, judge_dataset, judge_drift, noise_thresholds
+from tasks.core.drift import PARTS, Drift, judge_dataset, judge_drift
+from tasks.core.noise import noise_thresholds
 from tasks.core.pairs import OTHER, Pair, blurred, labelled, prepare
 from tasks.core.results import Check, Verdict, overall
 from tasks.core.sampling import bounded_sample, bounded_sample_batches

@@ -6,15 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tasks.core.governor import Governor, PastTraining, govern
+from tasks.core.governor import Governor, PastTraining, breaker_is_open, govern
 from tasks.core.results import Verdict
 
 NOW = datetime(2024, 6, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
-def past(*ages, outcome="promoted"):
-    return [PastTraining(NOW - age * DAY, outcome) for age in ages]
+def past(*ages, outcome="promoted", minutes=None):
+    return [PastTraining(NOW - age * DAY, outcome, minutes and 60.0 * minutes) for age in ages]
 
 
 def ask(config=None, *, history=(), now=NOW, new_labels=1000, lease_held=False):
@@ -39,6 +39,9 @@ def test_nothing_objects_to_a_first_training():
         ("cooldown", Verdict.FAIL, {"history": past(-3)}),
         ("budget", Verdict.FAIL, {"config": Governor(budget=2), "history": past(8, 29.9)}),
         ("budget", Verdict.FAIL, {"config": Governor(budget=0)}),
+        ("cpu_budget", Verdict.FAIL, {"config": Governor(cpu_minutes=5), "history": past(8, 29.9, minutes=2.5)}),
+        ("cpu_budget", Verdict.UNKNOWN, {"config": Governor(cpu_minutes=5), "history": past(8)}),
+        ("cpu_budget", Verdict.FAIL, {"config": Governor(cpu_minutes=5), "history": past(8) + past(9, minutes=5)}),
         ("min_new_labels", Verdict.FAIL, {"new_labels": 99}),
         ("min_new_labels", Verdict.UNKNOWN, {"new_labels": None}),
         ("circuit_breaker", Verdict.FAIL, {"history": past(100, 200, outcome="refused") + past(150, outcome="failed")}),
@@ -55,6 +58,9 @@ def test_each_rule_suppresses_under_its_own_name(rule, verdict, case):
     [
         {"history": past(7)},
         {"config": Governor(budget=2), "history": past(8, 30)},
+        {"config": Governor(cpu_minutes=5), "history": past(8, minutes=4.99) + past(30, minutes=50)},
+        {"config": Governor(cpu_minutes=5), "history": past(8, minutes=1) + past(31)},
+        {"history": past(8)},
         {"new_labels": 100},
         {"history": past(100, 150, outcome="refused")},
         {"history": past(100, 150, 200, outcome="refused") + past(90)},
@@ -75,6 +81,29 @@ def test_all_objections_are_told_and_a_sure_one_names_the_rule():
     check = ask(Governor(mode="suggest"), history=past(1), new_labels=None, lease_held=None)
     assert (check.verdict, check.numbers["rule"]) == (Verdict.FAIL, "mode")
     assert all(f"{rule}: " in check.reason for rule in ("mode", "single_flight", "cooldown", "min_new_labels"))
+
+
+def test_the_breaker_is_seen_whichever_rule_names_the_refusal():
+    useless = past(1, 20, 40, outcome="refused")
+    check = ask(history=useless)
+    assert check.numbers["rule"] == "cooldown"
+    assert check.numbers["rules"] == "cooldown+circuit_breaker"
+    assert breaker_is_open(check)
+    assert not breaker_is_open(ask(history=past(1)))
+    assert not breaker_is_open(ask())
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.none() | st.floats(0, 400)), max_size=8), st.floats(0.1, 20))
+@settings(deadline=None)
+def test_a_cpu_budget_allows_only_what_is_surely_within_it(trainings, limit):
+    config = Governor(cpu_minutes=limit, cooldown=timedelta(0), budget=99)
+    history = [PastTraining(NOW - age * DAY, "promoted", cost) for age, cost in trainings]
+    costs = [cost for age, cost in trainings if age < 30]
+    spent = sum(cost or 0 for cost in costs) / 60
+    check = ask(config, history=history)
+    expected = Verdict.FAIL if spent >= limit else Verdict.UNKNOWN if None in costs else Verdict.PASS
+    assert check.verdict is expected
+    assert check.numbers["cpu_minutes"] == pytest.approx(spent)
 
 
 outcomes = st.sampled_from(["promoted", "refused", "failed"])
@@ -119,6 +148,7 @@ def test_the_configuration_refuses_nonsense():
         {"period": "0d"},
         {"budget": -1},
         {"give_up_after": 0},
+        {"cpu_minutes": 0},
         {"modus": "auto"},
     ]:
         with pytest.raises(ValidationError):

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import product
 from typing import get_args
@@ -13,7 +14,12 @@ from tasks.core.errors import DataRejected
 from tasks.core.results import Check, Verdict, Window
 from tasks.core.triggers import (
     Age,
+    All,
+    AnyOf,
+    AtLeast,
     DataDrift,
+    EstimatedPerformance,
+    MultivariateDrift,
     NewLabels,
     PerformanceDecay,
     PredictionDrift,
@@ -25,16 +31,31 @@ from tasks.core.triggers import (
 
 PASS, FAIL, UNKNOWN = Verdict.PASS, Verdict.FAIL, Verdict.UNKNOWN
 MONTH = timedelta(days=30)
-EVERY = (PerformanceDecay(), DataDrift(), PredictionDrift(), Age(longest=MONTH), NewLabels(at_least=100))
+DRIFTS = (DataDrift, PredictionDrift, MultivariateDrift)
+EVERY = (PerformanceDecay(), *(kind() for kind in DRIFTS), Age(longest=MONTH), NewLabels(at_least=100))
 WINDOW = Window(datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 2, 1, tzinfo=UTC))
 
 verdicts = st.sampled_from(Verdict)
 kinds = st.sampled_from(
-    [*EVERY, DataDrift(when_unlabelled_only=False), PredictionDrift(when_unlabelled_only=False), Age(longest="1d")]
+    [
+        *EVERY,
+        *(kind(when_unlabelled_only=False) for kind in DRIFTS),
+        Age(longest="1d"),
+    ]
 )
 
 
-def evidence(data=PASS, drift=PASS, predictions=PASS, performance=PASS, *, age=timedelta(0), labels=0, waiting=False):
+def evidence(
+    data=PASS,
+    drift=PASS,
+    predictions=PASS,
+    performance=PASS,
+    together=PASS,
+    *,
+    age=timedelta(0),
+    labels=0,
+    waiting=False,
+):
     return TriggerEvidence(
         Check("signals", data, "data reason"),
         Check("drift", drift, "drift reason"),
@@ -42,6 +63,7 @@ def evidence(data=PASS, drift=PASS, predictions=PASS, performance=PASS, *, age=t
         Check("performance", performance, "performance reason", {"waiting": waiting}),
         age,
         labels,
+        multivariate_drift=None if together is None else Check("multivariate", together, "multivariate reason"),
     )
 
 
@@ -51,6 +73,7 @@ any_evidence = st.builds(
     drift=verdicts,
     predictions=verdicts,
     performance=verdicts,
+    together=st.none() | verdicts,
     age=st.none() | st.just(timedelta(0)) | st.just(MONTH * 2),
     labels=st.none() | st.just(0) | st.just(100),
     waiting=st.booleans(),
@@ -62,8 +85,13 @@ any_evidence = st.builds(
 def test_every_row_of_the_table_over_all_verdicts(triggers, found):
     fired = [trigger.fires(found) for trigger in triggers]
     asked = {check.name for check in fired if check.verdict is FAIL}
-    signals = (found.data_drift, found.prediction_drift, found.performance)
-    others_unknown = [*(c for c in fired if c.name != "performance"), *signals[:2]]
+    drifts = [
+        found.data_drift,
+        found.prediction_drift,
+        *([found.multivariate_drift] if found.multivariate_drift else []),
+    ]
+    signals = (*drifts, found.performance)
+    others_unknown = [*(c for c in fired if c.name != "performance"), *drifts]
     remedy = choose_remedy(triggers, found)
     if found.data.verdict is FAIL:
         assert (remedy.kind, remedy.signal) == ("quarantine", "data")
@@ -86,7 +114,8 @@ def test_every_row_of_the_table_over_all_verdicts(triggers, found):
 @given(triggers=st.lists(kinds, max_size=6), found=any_evidence)
 @settings(deadline=None, max_examples=600)
 def test_unknown_alone_never_retrains_and_is_never_silent(triggers, found):
-    signals = (found.data, found.data_drift, found.prediction_drift, found.performance)
+    signals = [found.data, found.data_drift, found.prediction_drift, found.performance]
+    signals += [found.multivariate_drift] if found.multivariate_drift else []
     remedy = choose_remedy(triggers, found)
     surely = any(check.verdict is FAIL for check in signals) or found.champion_age or found.new_labels
     if not surely:
@@ -122,7 +151,7 @@ def test_a_remedy_carries_all_answers_and_names_every_signal():
     assert "performance reason" in remedy.reason
     assert "60.0 days" in remedy.reason
     assert [check.name for check in remedy.checks] == [
-        *("signals", "drift", "prediction", "performance"),
+        *("signals", "drift", "prediction", "performance", "multivariate"),
         *(f"trigger {trigger.kind}" for trigger in EVERY),
     ]
 
@@ -159,8 +188,16 @@ def test_each_kind_at_its_edge(trigger, found, verdict):
 
 def test_the_union_is_chosen_by_kind_and_refuses_what_it_does_not_know():
     triggers = TypeAdapter(list[Trigger])
-    assert triggers.validate_json(triggers.dump_json(list(EVERY))) == list(EVERY)
-    assert {member.model_fields["kind"].default for member in get_args(get_args(Trigger)[0])} == {t.kind for t in EVERY}
+    members = [
+        *EVERY,
+        EstimatedPerformance(),
+        AnyOf(of=EVERY),
+        All(of=EVERY),
+        AtLeast(breaches=1, checks=2, trigger=All(of=EVERY)),
+    ]
+    assert triggers.validate_json(triggers.dump_json(members)) == members
+    kinds = {member.model_fields["kind"].default for member in get_args(get_args(Trigger)[0])}
+    assert kinds == {trigger.kind for trigger in members}
     for wrong in [
         {"kind": "age"},
         {"kind": "age", "longest": "0d"},
@@ -204,3 +241,11 @@ def test_different_breaches_have_different_tokens(first, second):
 def test_a_window_without_a_zone_has_no_token():
     with pytest.raises(DataRejected, match="time zone"):
         fire_token("p", 1, Window(datetime(2024, 1, 1), WINDOW.end), "age")  # noqa: DTZ001 - the case under test
+
+
+def test_a_classifier_that_cannot_tell_is_noted_by_itself_and_alerts_whoever_asks_for_it():
+    blind = Check("multivariate", UNKNOWN, "rows too much alike", {"noted": True})
+    seen = replace(evidence(), multivariate_drift=blind)
+    assert choose_remedy((PerformanceDecay(),), seen).kind == "note"
+    assert choose_remedy((PerformanceDecay(), MultivariateDrift()), seen).kind == "alert"
+    assert choose_remedy((), replace(seen, multivariate_drift=replace(blind, numbers={}))).kind == "alert"

@@ -9,36 +9,16 @@ from tasks.core.gates import (
     BeatsChampion,
     BeatsDummy,
     CleanProcess,
-    CleanRoom,
     Floor,
     Gate,
-    GateEvidence,
+    Groups,
     Sanity,
+    Slices,
+    columns_named,
     judge_all,
 )
-from tasks.core.results import Verdict, overall
-
-PASS, FAIL, UNKNOWN = Verdict.PASS, Verdict.FAIL, Verdict.UNKNOWN
-CLEAN = CleanRoom(loaded=True, sha_matches=True, largest_difference=0.0, reason="")
-EVERY = (Floor(at_least=0.6), BeatsDummy(), BeatsChampion(margin=0.01), CleanProcess(), Sanity())
-
-
-def evidence(rows=1500, noise=0.5, seed=3, **changes):
-    rng = np.random.default_rng(seed)
-    truth = rng.normal(size=rows)
-    y = (truth > 0.5).astype(int)
-    given = {
-        "metric": "roc_auc",
-        "actual": y,
-        "candidate": 1 / (1 + np.exp(-(truth + noise * rng.normal(size=rows)))),
-        "champion": 1 / (1 + np.exp(-(truth + 1.5 * rng.normal(size=rows)))),
-        "champion_state": "present",
-        "dummy": np.full(rows, y.mean() if rows else 0.5),
-        "blocks": np.arange(rows) * 30 // max(rows, 1),
-        "clean": CLEAN,
-        "seed": 1,
-    }
-    return GateEvidence(**{**given, **changes})
+from tasks.core.results import overall
+from tests.tasks.core.gates.evidence import CLEAN, EVERY, FAIL, PASS, UNKNOWN, evidence
 
 
 def test_a_good_candidate_passes_every_gate():
@@ -74,7 +54,7 @@ def test_broken_evidence_is_an_answer_of_every_gate_and_never_a_pass_of_all(brok
 def test_nothing_about_the_data_passes_on_zero_rows():
     empty = evidence(rows=0)
     answers = {check.name: check.verdict for check in judge_all(EVERY, empty)}
-    assert {name for name, verdict in answers.items() if verdict is PASS} == {"clean_process"}
+    assert {name for name, verdict in answers.items() if verdict is PASS} == {"clean_process", "resources"}
 
 
 def test_an_error_that_is_not_ours_is_not_swallowed():
@@ -203,3 +183,15 @@ def test_every_member_is_frozen_and_says_what_it_asks(gate):
 
 def test_no_gates_promote_nothing():
     assert overall(judge_all((), evidence())) is UNKNOWN
+
+
+def test_what_was_not_gathered_is_never_a_pass():
+    bare = evidence(features=None, columns=None, footprint=None, champion_footprint=None)
+    answers = {check.name: check.verdict for check in judge_all(EVERY, bare)}
+    gathered = ("slices", "groups", "suspicious_features", "resources")
+    assert {name: answers[name] for name in gathered} == dict.fromkeys(gathered, UNKNOWN)
+
+
+def test_the_columns_that_gates_name_are_asked_for_once():
+    gates = (Slices(columns=("plan", "age")), Groups(columns=("sex", "age"), max_gap=0.1), Floor(at_least=0.5))
+    assert columns_named(gates) == ("plan", "age", "sex")

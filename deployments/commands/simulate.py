@@ -1,0 +1,107 @@
+"""`keepfit simulate`: what other policies would have made of a pipeline's own history, and at what cost."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+
+from tasks.core.errors import ConfigInvalid
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command("simulate")(simulate)
+
+
+def simulate(
+    pipeline: Annotated[str, typer.Argument(help="Name of the pipeline.")],
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(help="never, every_window, drifted_share, performance_threshold or keepfit; several times; all."),
+    ] = None,
+    every: Annotated[str, typer.Option(help="Length of a period, for example 30d.")] = "30d",
+    start: Annotated[
+        str | None, typer.Option("--from", help="First decision (ISO 8601); a third into the history without it.")
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", help="End of the last period (ISO 8601); of the history without it.")
+    ] = None,
+) -> None:
+    """Replay what was ingested under policies, each seeing only what was known at the time; nothing is promoted.
+
+    A training is a refit: every candidate family with the middle of its parameters and every split.history, chosen by
+    the tuning part, without the search of a real training. Gates that judge a registered file (clean_process,
+    resources) and estimates without labels are left out. Interrupted, the same command goes on where it was.
+    """
+    from rich.console import Console
+
+    from deployments.commands.runs import connect
+
+    chosen = policies_of(policy)
+    length, first, last = period_of(every), moment_of(start, "--from"), moment_of(end, "--to")
+    connect(pipeline)
+    from flows.simulation import simulation_flow
+
+    runs, table, links = simulation_flow(pipeline, chosen, length, first, last)
+    console = Console(soft_wrap=True)
+    show(console, runs, table)
+    for name, address in links.items():
+        console.print(f"{name}: {address}")
+
+
+def show(console: Any, runs: Any, lines: Any) -> None:
+    """Print the policies' scores by period (a star: a new model serves; x: trained and refused), then the table."""
+    from rich.table import Table
+
+    from tasks.core.dossiers import SIMULATION_HEAD, simulation_rows
+
+    scores = Table("from", *(run.policy for run in runs), title="score by period; * a new model, x refused, ! no fit")
+    for place, period in enumerate(runs[0].periods):
+        scores.add_row(f"{period.as_of:%Y-%m-%d}", *(_cell(run.periods[place]) for run in runs))
+    console.print(scores)
+    table = Table(*SIMULATION_HEAD, title="policies compared")
+    for row in simulation_rows(lines):
+        table.add_row(*row)
+    console.print(table)
+
+
+def _cell(period: Any) -> str:
+    mark = "" if not period.asked else "*" if period.promoted else "x" if period.trained else "!"
+    return f"{'-' if period.score is None else f'{period.score:.4g}'} {mark}".rstrip()
+
+
+def policies_of(kinds: list[str] | None) -> Any:
+    """The policies of these kinds with their defaults; raises ConfigInvalid with what is allowed."""
+    from tasks.core.policies import POLICIES, Policy
+
+    known: dict[str, Policy] = {policy.kind: policy for policy in POLICIES}
+    unknown = [kind for kind in kinds or () if kind not in known]
+    if unknown:
+        raise ConfigInvalid(f"There is no policy {unknown[0]!r}. Choose among: {', '.join(known)}.")
+    return tuple(known[kind] for kind in dict.fromkeys(kinds or known))
+
+
+def period_of(text: str) -> timedelta:
+    """A length above zero from the command line."""
+    from tasks.core.durations import parse_duration
+
+    try:
+        length: timedelta = parse_duration(text)
+    except ValueError as error:
+        raise ConfigInvalid(f"--every {text!r}: {error}") from None
+    if length <= timedelta(0):
+        raise ConfigInvalid(f"--every {text!r}: a period lasts longer than nothing, for example 30d.")
+    return length
+
+
+def moment_of(text: str | None, option: str) -> datetime | None:
+    """A moment from the command line; UTC where it names no zone."""
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigInvalid(
+            f"{option} {text!r} is not a moment. Write it like 2025-03-01 or 2025-03-01T00:00+00:00."
+        ) from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

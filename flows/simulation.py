@@ -1,0 +1,107 @@
+"""The simulation flow: a pipeline's own history under several policies, side by side. It changes nothing."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from prefect import flow
+
+from config.opening import open_pipeline
+from config.schema import PipelineConfig
+from flows.naming import run_id, run_name
+from flows.running import task_runner
+from tasks import reporting, simulation
+from tasks.adapters.provenance import code_digest
+from tasks.core import dossiers
+from tasks.core.comparison import Run, Standing, compare
+from tasks.core.policies import POLICIES, Policy
+from tasks.core.rehearsal import Setting
+from tasks.core.results import Window
+from tasks.core.simulation import moments_between
+from tasks.links import version_links
+from tasks.session import Session
+from tasks.simulation import Pinned
+
+
+@flow(name="simulation", flow_run_name=run_name, persist_result=False)
+def simulation_flow(
+    pipeline: str,
+    policies: tuple[Policy, ...] = POLICIES,
+    every: timedelta = timedelta(days=30),
+    start: datetime | None = None,
+    end: datetime | None = None,
+) -> tuple[list[Run], list[Standing], dict[str, str]]:
+    """Replay the accepted history of a pipeline under policies, and compare what each would have scored and cost.
+
+    Args:
+        pipeline: Name of the pipeline, as its file in config/pipelines is called.
+        policies: What to compare, by kind.
+        every: Length of a period; each policy decides at the beginning of every period.
+        start: First moment of decision, with a time zone; empty means a third into the history.
+        end: End of the last period; empty means the end of the history.
+
+    Returns:
+        The periods of each policy, the table, and links to the MLflow run.
+    """
+    config, session = open_pipeline(pipeline, None, run_id())
+    with session.hold("simulation"):
+        setting, pinned = setting_of(config), simulation.pin_history(session)
+        moments = moments_between(pinned.span, every, start, end)
+        runs = _simulate(config, session, pinned, setting, policies, moments)
+        table = compare(runs, config.metric, _declared(config))
+        page = dossiers.simulation_page(pipeline, config.metric, runs, table)
+        mlflow_run = simulation.record_simulation(session, runs, table, config.metric, page)
+        reporting.show_page("simulation", pipeline, page)
+    return runs, table, version_links(pipeline, None, mlflow_run)
+
+
+def setting_of(config: PipelineConfig) -> Setting:
+    """What of a pipeline's file decides in a simulation."""
+    return Setting(
+        problem=config.problem, metric=config.metric, features=config.features, split=config.split,
+        families=config.candidates, gates=config.gates, first_champion=config.first_champion, drift=config.drift,
+        performance=config.performance, triggers=config.triggers, governor=config.governor,
+        label_delay=config.labels.delay, seed=config.search.seed,
+    )  # fmt: skip
+
+
+def _declared(config: PipelineConfig) -> tuple[Window, ...] | None:
+    """The changes that a retraining has to answer, where the source declares the truth: the generated sample only."""
+    from tasks.core import sample  # it imports pandas
+
+    return sample.changes() if config.source.kind == "sample" else None
+
+
+def _simulate(
+    config: PipelineConfig,
+    session: Session,
+    pinned: Pinned,
+    setting: Setting,
+    policies: Sequence[Policy],
+    moments: Sequence[datetime],
+) -> list[Run]:
+    code, key = code_digest(), simulation.key_of
+    ahead = moments[:-1] if any(policy.kind == "every_window" for policy in policies) else []
+    bar = reporting.begin_progress("simulation", session.pipeline, "trainings fitted and policies simulated")
+    done, total = 0, len(ahead) + len(policies)
+    with task_runner(config.runner) as pool:
+        # What the schedule fits, the other policies find: first all trainings side by side, then all policies.
+        fits = [
+            pool.submit(simulation.rehearse_training, parameters={
+                "pinned": pinned, "setting": setting, "as_of": as_of, "code_digest": code,
+                "key": key(pinned, setting, [as_of], code)})
+            for as_of in ahead
+        ]  # fmt: skip
+        for future in fits:
+            future.result()
+            reporting.move_progress(bar, done := done + 1, total)
+        futures = [
+            pool.submit(simulation.simulate_policy, parameters={
+                "pinned": pinned, "setting": setting, "policy": policy, "moments": moments, "code_digest": code,
+                "key": key(pinned, setting, moments, code, policy.model_dump_json())})
+            for policy in policies
+        ]  # fmt: skip
+        runs = []
+        for future in futures:
+            runs.append(simulation.run_of(future.result()))
+            reporting.move_progress(bar, done := done + 1, total)
+    return runs

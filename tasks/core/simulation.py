@@ -1,0 +1,139 @@
+"""One policy through a history, period by period: decide as of its start, serve through it, and see what came of it.
+
+Deciding sees a `Past` only; the labels that a period got in the end go into its score and nowhere else.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from tasks.core import metrics, rehearsal
+from tasks.core.durations import format_duration
+from tasks.core.errors import ConfigInvalid, DataRejected
+from tasks.core.fitting import LABEL
+from tasks.core.governor import PastTraining
+from tasks.core.history import History, Past
+from tasks.core.ledger import Look
+from tasks.core.policies import Policy
+from tasks.core.rehearsal import Contestant, Setting, Trainer
+from tasks.core.results import Verdict, Window
+from tasks.core.sight import Sight
+
+
+@dataclass(frozen=True)
+class Period:
+    """What was decided as of `as_of`, and the score of the model that served from then until `end`.
+
+    `asked`: the policy wanted a retraining (the first training is none). `trained`: it came to a fit. `promoted`: the
+    new model serves from `as_of` on. `score` is in units of the pipeline's metric; None without a model or its labels.
+    `fit_seconds` is what the trainer said that the fits took, whether now or in an earlier run.
+    """
+
+    as_of: datetime
+    end: datetime
+    rows: int
+    score: float | None
+    model: int
+    asked: bool
+    trained: bool
+    promoted: bool
+    reason: str
+    fit_seconds: float
+
+
+@dataclass
+class _Serving:
+    """What a policy has at hand between two moments."""
+
+    champion: Contestant | None = None
+    models: int = 0
+    trainings: list[PastTraining] = field(default_factory=list)
+    looks: list[Look] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Decided:
+    asked: bool = False
+    trained: bool = False
+    promoted: bool = False
+    reason: str = ""
+    seconds: float = 0.0
+
+
+def moments_between(
+    span: Window, every: timedelta, start: datetime | None = None, end: datetime | None = None
+) -> list[datetime]:
+    """Whole periods counted back from the end: without `start` from a third into the span on, without `end` to its end.
+
+    Raises:
+        ConfigInvalid: not one whole period fits in between.
+    """
+    last = end or span.end
+    first = start or span.start + (span.end - span.start) / 3
+    count = int((last - first) / every)
+    if count < 1:
+        told = format_duration(every)
+        raise ConfigInvalid(f"From {first:%Y-%m-%d} to {last:%Y-%m-%d} there is no whole period of {told}.")
+    return [last - every * number for number in range(count, -1, -1)]
+
+
+def simulate(
+    history: History, setting: Setting, policy: Policy, moments: Sequence[datetime], trainer: Trainer | None = None
+) -> Iterator[Period]:
+    """Yield one record per period between two moments (UTC-aware, ascending), as soon as it is over.
+
+    All policies begin alike: with the first model that can be trained. Raises what the core raises for broken settings;
+    data that do for no training are a period without one.
+    """
+    tried = rehearsal.recipes(setting)
+    fit: Trainer = trainer or (lambda rows: rehearsal.train(rows, tried))
+    serving, before = _Serving(), moments[0]
+    for as_of, end in pairwise(moments):
+        decided = _decide(history.at(as_of), as_of - before, setting, policy, serving, fit)
+        before = as_of
+        rows, score = _serve(history, Window(as_of, end), serving.champion, setting)
+        yield Period(as_of, end, rows, score, serving.champion.number if serving.champion else 0, decided.asked,
+                     decided.trained, decided.promoted, decided.reason, decided.seconds)  # fmt: skip
+
+
+def _decide(
+    past: Past, period: timedelta, setting: Setting, policy: Policy, serving: _Serving, fit: Trainer
+) -> _Decided:
+    if serving.champion is None:
+        return _train(past, setting, policy, serving, fit, "there is no model yet")
+    answer = policy.asks(Sight(past, serving.champion, setting, period), serving.trainings)
+    if answer.verdict is not Verdict.FAIL:
+        return _Decided(reason=answer.reason)
+    return _train(past, setting, policy, serving, fit, answer.reason)
+
+
+def _train(past: Past, setting: Setting, policy: Policy, serving: _Serving, fit: Trainer, why: str) -> _Decided:
+    asked = serving.champion is not None
+    try:
+        candidate = rehearsal.contestant(past, setting, fit, serving.models + 1)
+    except DataRejected as error:
+        serving.trainings += [PastTraining(past.as_of, "failed")] if asked else []
+        return _Decided(asked, reason=f"{why}; no training: {error}")
+    serving.models += 1
+    told, promoted = f"{why}; version {candidate.number} serves", True
+    if policy.gated:
+        answer, look = rehearsal.judge(candidate, serving.champion, setting, serving.looks)
+        serving.looks += [look] if look else []
+        promoted = answer.passed
+        told = f"{why}; version {candidate.number} {'promoted' if promoted else 'refused'}: {answer.reason}"
+    serving.trainings.append(PastTraining(past.as_of, "promoted" if promoted else "refused"))
+    if promoted:
+        serving.champion = candidate
+    return _Decided(asked, True, promoted, told, candidate.trained.seconds)
+
+
+def _serve(history: History, window: Window, champion: Contestant | None, setting: Setting) -> tuple[int, float | None]:
+    rows = history.outcome(window)
+    if champion is None or rows.empty:
+        return len(rows), None
+    try:
+        actual = rows[LABEL].to_numpy("float64")
+        return len(rows), metrics.score(setting.metric, actual, rehearsal.predictions(champion, rows))
+    except DataRejected:
+        return len(rows), None  # one class only: the metric has no value here

@@ -1,0 +1,103 @@
+"""The task that gathers what gates judge: both models asked in clean processes, on rows that neither was trained on."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import numpy as np
+from prefect import task
+
+from tasks.adapters import cleanroom, fits, registry
+from tasks.adapters.registry import ModelVersion
+from tasks.core import fitting, ledger
+from tasks.core.errors import ArtefactMismatch
+from tasks.core.features import ROW_ID, design_matrix
+from tasks.core.gates import CleanRoom, Footprint, Gate, GateEvidence, columns_named
+from tasks.core.metrics import MetricName, problem_of
+from tasks.retrying import STEP
+from tasks.session import Session
+from tasks.training import labelled_rows
+from tasks.versions import Facts, facts_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# The first prediction of a process warms caches up, and a neighbour on the machine disturbs the one or the other.
+_TRIES = 3
+
+
+@task(name="gather evidence", **STEP)
+def gather_evidence(
+    session: Session,
+    candidate: ModelVersion,
+    champion: ModelVersion | None,
+    metric: MetricName,
+    gates: Sequence[Gate],
+    seed: int,
+) -> GateEvidence:
+    """Both models, each from its registered file in a clean process, on the rows that neither was trained on."""
+    facts, tries = facts_of(candidate), _TRIES if any(gate.kind == "resources" for gate in gates) else 1
+    fresh = _fresh(session, facts, champion)
+    kept = fits.evaluation(session.store, facts.key)
+    clean, predicted, cost = _clean(session, candidate, metric, fresh, kept, tries)
+    rival, cost_of_rival = (None, None) if champion is None else _ask(session, champion, metric, fresh, tries)
+    looks = ledger.looks_of(session.journal.entries("promotion"))
+    replaces = None if champion is None else champion.number
+    named = [name for name in columns_named(gates) if name in fresh.columns]
+    return GateEvidence(
+        metric=metric, actual=fresh[fitting.LABEL].to_numpy("float64"), candidate=predicted, champion=rival,
+        champion_state="none" if champion is None else "present", dummy=_aligned(kept, fresh, "dummy"),
+        blocks=fitting.days_of(fresh), clean=clean, seed=seed, row_set=ledger.row_set(fresh),
+        looks=ledger.times_looked(fresh, looks, version=candidate.number, replaces=replaces),
+        features=design_matrix(fresh, facts.features).reset_index(drop=True),
+        columns=fresh[named].reset_index(drop=True), footprint=cost, champion_footprint=cost_of_rival,
+    )  # fmt: skip
+
+
+def _fresh(session: Session, facts: Facts, champion: ModelVersion | None) -> "pd.DataFrame":
+    rows = labelled_rows(session.store, facts.snapshot)
+    fresh = rows.iloc[fitting.parts_of(rows, facts.split).evaluation]
+    return fresh if champion is None else fresh[~fresh[ROW_ID].isin(_seen(session, facts_of(champion)))]
+
+
+def _seen(session: Session, facts: Facts) -> "pd.Series":
+    rows = labelled_rows(session.store, facts.snapshot)
+    return rows[ROW_ID].iloc[fitting.seen_positions(rows, facts.split, facts.history)]
+
+
+def _ask(
+    session: Session, version: ModelVersion, metric: MetricName, rows: "pd.DataFrame", tries: int
+) -> tuple[np.ndarray, Footprint]:
+    with TemporaryDirectory(prefix="keepfit-") as folder:
+        path = registry.fetch(session.pipeline, version, Path(folder))
+        matrix = design_matrix(rows, facts_of(version).features)
+        answer = cleanroom.ask_in_clean_process(path, matrix, problem_of(metric), tries)
+        cost = Footprint(path.stat().st_size, answer.seconds / max(len(rows), 1), answer.memory)
+        return answer.predicted, cost
+
+
+def _clean(
+    session: Session,
+    candidate: ModelVersion,
+    metric: MetricName,
+    rows: "pd.DataFrame",
+    kept: "pd.DataFrame | None",
+    tries: int,
+) -> tuple[CleanRoom, np.ndarray, Footprint | None]:
+    try:
+        predicted, cost = _ask(session, candidate, metric, rows, tries)
+    except ArtefactMismatch as error:
+        nothing = np.full(len(rows), np.nan)
+        return CleanRoom(False, "SHA-256" not in str(error), None, str(error)), nothing, None
+    if kept is None:
+        why = "what it predicted after the fit is not kept any more; train again"
+        return CleanRoom(True, True, None, why), predicted, cost
+    apart = np.abs(predicted - _aligned(kept, rows, "prediction"))
+    return CleanRoom(True, True, float(apart.max()) if len(apart) else None, "loaded and asked"), predicted, cost
+
+
+def _aligned(kept: "pd.DataFrame | None", rows: "pd.DataFrame", column: str) -> np.ndarray:
+    if kept is None:
+        return np.full(len(rows), np.nan)
+    return kept.set_index(ROW_ID)[column].reindex(rows[ROW_ID]).to_numpy("float64")

@@ -1,0 +1,35 @@
+"""What the documentation shows as YAML is YAML that a pipeline file takes."""
+
+import re
+
+import pytest
+import yaml
+
+from config.load import load_file
+from config.settings import PROJECT
+
+TEXTS = {path.name: path.read_text(encoding="utf-8") for path in (PROJECT / "README.md", *PROJECT.glob("docs/*.md"))}
+PIPELINE = PROJECT / "config" / "pipelines" / "subscriptions.yaml"
+BLOCKS = [block for text in TEXTS.values() for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
+GATES = [yaml.safe_load(gate) for gate in re.findall(r"`(\{kind: [^`]*\})`", TEXTS["decisions.md"])]
+TRIGGERS = [kind for kind in GATES if set(kind) == {"kind"}]
+
+
+def loads(tmp_path, changes):
+    path = tmp_path / "subscriptions.yaml"
+    path.write_text(yaml.safe_dump(yaml.safe_load(PIPELINE.read_text()) | changes))
+    return load_file(path)
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_a_block_of_the_documentation_loads(tmp_path, block):
+    assert len(loads(tmp_path, yaml.safe_load(block)).triggers) == 2
+
+
+def test_kinds_that_the_text_names_load(tmp_path):
+    columns = yaml.safe_load(PIPELINE.read_text())["columns"]
+    columns.append({"name": "sex", "role": "protected", "type": "category"})
+    gates = [kind for kind in GATES if kind not in TRIGGERS]
+    assert {gate["kind"] for gate in gates} == {"slices", "groups", "calibration", "resources"}
+    found = loads(tmp_path, {"columns": columns, "gates": gates, "triggers": TRIGGERS})
+    assert [trigger.kind for trigger in found.triggers] == ["estimated_performance"]

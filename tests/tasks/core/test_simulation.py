@@ -1,0 +1,147 @@
+"""Nothing sees the future, each policy does what its name says, and a change of the law is answered."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks.core import rehearsal
+from tasks.core.errors import ConfigInvalid
+from tasks.core.features import EVENT_TIME, ROW_ID
+from tasks.core.fitting import LABEL
+from tasks.core.history import KNOWN_AT, History
+from tasks.core.policies import DriftedShare, EveryWindow, Keepfit, Never, PerformanceThreshold
+from tasks.core.results import Window
+from tasks.core.simulation import moments_between, simulate
+from tests.tasks.core.histories import DAY, SETTING, START, moments, tables
+
+DECIDING = (DriftedShare(), PerformanceThreshold(), Keepfit())
+
+
+def run(policy, history, setting=SETTING, when=None, trainer=None):
+    return list(simulate(history, setting, policy, when or moments(), trainer))
+
+
+def decisions(periods, until):
+    return [(p.as_of, p.model, p.asked, p.trained, p.promoted, p.reason) for p in periods if p.as_of <= until]
+
+
+def scrambled(events, labels, as_of, rng):
+    """The same past up to a moment, and another future: rows, times and labels of after it are changed at random."""
+    events, labels = events.reset_index(drop=True), labels.reset_index(drop=True)
+    late = (events[EVENT_TIME] >= as_of).to_numpy()
+    events.loc[late, "x"] = rng.normal(50, 9, late.sum())
+    events.loc[late, EVENT_TIME] += pd.to_timedelta(rng.integers(0, 9, late.sum()), unit="D")
+    unknown = (labels[KNOWN_AT] > as_of).to_numpy()
+    labels.loc[unknown, LABEL] = rng.normal(-99, 9, unknown.sum())
+    labels.loc[unknown, KNOWN_AT] += pd.to_timedelta(rng.integers(0, 9, unknown.sum()), unit="D")
+    kept = rng.random(len(labels)) < 0.9
+    return events, labels[~unknown | kept]
+
+
+@given(st.integers(0, 10**6), st.sampled_from(DECIDING), st.integers(1, 5))
+@settings(deadline=None, max_examples=10)
+def test_no_decision_depends_on_what_was_not_known_yet(seed, policy, place):
+    rng = np.random.default_rng(seed)
+    events, labels = tables(seed=seed, changes_on=rng.integers(60, 200), moves_on=rng.integers(60, 200))
+    # Labels become known long after their events, and events move, so that every order of the two occurs.
+    labels[KNOWN_AT] += pd.to_timedelta(rng.exponential(10, len(labels)), unit="D").round("us")
+    events[EVENT_TIME] += pd.to_timedelta(rng.uniform(-3, 3, len(events)), unit="D").round("us")
+    as_of = moments()[place]
+    told = run(policy, History.of(events, labels))
+    other = run(policy, History.of(*scrambled(events, labels, as_of, rng)))
+    assert decisions(told, as_of) == decisions(other, as_of)
+
+
+@given(st.integers(0, 10**6))
+@settings(deadline=None, max_examples=4)
+def test_a_training_gets_rows_and_labels_that_were_known_and_a_duel_none_that_was_seen(seed):
+    rng = np.random.default_rng(seed)
+    events, labels = tables(seed=seed)
+    labels[KNOWN_AT] += pd.to_timedelta(rng.exponential(10, len(labels)), unit="D").round("us")
+    given_rows = []
+
+    def spy(rows):
+        given_rows.append(rows)
+        return rehearsal.train(rows, rehearsal.recipes(SETTING))
+
+    periods = run(EveryWindow(), History.of(events, labels), trainer=spy)
+    assert len(given_rows) == len(periods) == sum(p.trained for p in periods)
+    known_at, time_of = labels.set_index(ROW_ID)[KNOWN_AT], events.set_index(ROW_ID)[EVENT_TIME]
+    for period, rows in zip(periods, given_rows, strict=True):
+        assert len(rows) > 0
+        assert (rows[ROW_ID].map(known_at) <= period.as_of).all()
+        assert (rows[ROW_ID].map(time_of) < period.as_of).all()
+
+
+def test_rows_that_the_champion_has_seen_stay_out_of_the_duel():
+    past = History.of(*tables()).at(START + 100 * DAY)
+    setting = replace(SETTING, gates=(SETTING.gates[2],))
+
+    def fit(rows):
+        return rehearsal.train(rows, rehearsal.recipes(setting))
+
+    candidate = rehearsal.contestant(past, setting, fit, 2)
+    champion = replace(candidate, number=1, seen=pd.concat([candidate.seen, candidate.judged_on.iloc[:-30]]))
+    told = rehearsal.judge(candidate, champion, setting, ())[0].reason
+    assert "equivalent: both predict the same on 30 rows" in told
+
+
+def test_each_policy_retrains_when_its_name_says():
+    history = History.of(*tables(moves_on=110))
+    policies = (Never(), EveryWindow(), DriftedShare(threshold=0.5), PerformanceThreshold(max_loss=0.5), Keepfit())
+    told = {policy.kind: run(policy, history) for policy in policies}
+    asked = {kind: [p.as_of for p in periods if p.asked] for kind, periods in told.items()}
+    assert asked["never"] == []
+    assert asked["every_window"] == moments()[1:-1]
+    assert asked["drifted_share"][0] == START + 120 * DAY  # x is one column of two
+    assert asked["performance_threshold"] == []  # the law is the same
+    assert asked["keepfit"] == []
+    noted = next(p for p in told["keepfit"] if p.as_of == START + 120 * DAY)
+    assert noted.reason.startswith("note: data_drift")
+    assert len({periods[0].score for periods in told.values()}) == 1  # all begin with the same model
+
+
+def test_a_changed_law_is_answered_by_a_promotion_and_the_score_recovers():
+    history = History.of(*tables(changes_on=100, per_day=12))
+    periods = run(Keepfit(), history)
+    never = run(Never(), history)
+    promoted = [p.as_of for p in periods if p.asked and p.promoted]
+    assert promoted, [p.reason for p in periods]
+    assert promoted[0] >= START + 120 * DAY
+    assert periods[-1].score < 0.5
+    assert never[-1].score > 3
+    assert next(p.as_of for p in run(PerformanceThreshold(), history) if p.asked) == START + 120 * DAY
+
+
+def test_a_refused_candidate_does_not_serve():
+    setting = replace(SETTING, gates=(*SETTING.gates, SETTING.gates[2].model_copy(update={"min_rows": 10**6})))
+    history = History.of(*tables(changes_on=100, per_day=12))
+    periods = run(Keepfit(), history, setting)
+    assert any(p.trained and p.asked for p in periods)
+    assert not any(p.promoted for p in periods if p.asked)
+    assert {p.model for p in periods} == {1}
+    assert "refused" in next(p.reason for p in periods if p.asked)
+    assert sum(p.asked for p in periods) == SETTING.governor.give_up_after
+    assert "circuit_breaker" in periods[-1].reason
+
+
+def test_a_history_that_is_too_short_is_a_period_without_a_model():
+    periods = run(Keepfit(), History.of(*tables()), when=[START + day * DAY for day in (1, 21, 41, 61)])
+    assert [p.model for p in periods] == [0, 0, 1]
+    assert [p.score is None for p in periods] == [True, True, False]
+    assert "no training" in periods[0].reason
+    assert not any(p.asked for p in periods)
+
+
+def test_moments_are_whole_periods_back_from_the_end():
+    span = Window(START, START + 90 * DAY)
+    assert moments_between(span, 20 * DAY) == [START + day * DAY for day in (30, 50, 70, 90)]
+    assert moments_between(span, 25 * DAY) == [START + day * DAY for day in (40, 65, 90)]
+    assert moments_between(span, 30 * DAY, START, START + 60 * DAY) == [START + day * DAY for day in (0, 30, 60)]
+    with pytest.raises(ConfigInvalid, match="no whole period of 80d"):
+        moments_between(span, timedelta(days=80))

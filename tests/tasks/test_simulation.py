@@ -1,0 +1,52 @@
+"""A policy's result survives JSON, equals what the core says of the same tables, and has a key of its own."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from tasks import simulation
+from tasks.adapters.store import Store
+from tasks.core import rehearsal
+from tasks.core.history import History
+from tasks.core.policies import EveryWindow, Keepfit
+from tasks.core.simulation import simulate
+from tasks.session import Session
+from tests.tasks.core.histories import SETTING, moments, tables
+
+
+def test_a_stored_history_is_simulated_like_the_core_would(tmp_path):
+    events, labels = tables(changes_on=100)
+    store = Store(str(tmp_path), "made-up")
+    store.append("events", events, "a")
+    store.append("labels", labels, "a")
+    pinned = simulation.pin_history.fn(Session(store, "", datetime.now(UTC), "test"))
+    assert (pinned.span.start, pinned.span.end) == (events["_event_time"].min(), events["_event_time"].max())
+    when = moments()
+    ahead = simulation.rehearse_training.fn(pinned, SETTING, when[1], "code", "key")
+    answer = simulation.simulate_policy.fn(pinned, SETTING, EveryWindow(), when, "code", "key")
+    run = simulation.run_of(json.loads(json.dumps(answer)))
+    expected = tuple(simulate(History.of(events, labels), SETTING, EveryWindow(), when))
+    assert [replace(period, fit_seconds=0.0) for period in run.periods] == list(expected)
+    assert run.periods[1].fit_seconds == ahead > 0
+    assert run.check_seconds > 0
+    assert rehearsal.recipes(SETTING)[0].parameters == {"strength": 0.31622776601683794}
+
+
+def test_every_part_of_a_simulation_is_part_of_its_key(tmp_path):
+    store, when = Store(str(tmp_path), "made-up"), moments()
+    events, labels = tables(days=20)
+    store.append("events", events, "a")
+    store.append("labels", labels, "a")
+    session = Session(store, "", datetime.now(UTC), "test")
+    pinned = simulation.pin_history.fn(session)
+    store.append("labels", labels, "b")
+    later = simulation.pin_history.fn(session)
+    keys = {
+        simulation.key_of(pinned, SETTING, when, "code", Keepfit().model_dump_json()),
+        simulation.key_of(later, SETTING, when, "code", Keepfit().model_dump_json()),
+        simulation.key_of(pinned, replace(SETTING, seed=1), when, "code", Keepfit().model_dump_json()),
+        simulation.key_of(pinned, SETTING, when[1:], "code", Keepfit().model_dump_json()),
+        simulation.key_of(pinned, SETTING, when, "other", Keepfit().model_dump_json()),
+        simulation.key_of(pinned, SETTING, when, "code", EveryWindow().model_dump_json()),
+    }
+    assert len(keys) == 6
