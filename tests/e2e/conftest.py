@@ -38,8 +38,9 @@ class Demo:
 
 def clean_environment(home: Path) -> dict[str, str]:
     """The shell of somebody who has never heard of Keepfit; CI unset, because it hides telemetry."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("KEEPFIT_", "PREFECT_", "MLFLOW_"))}
-    kept.pop("CI", None)
+    ours = ("CI", "OMP_NUM_THREADS")
+    foreign = ("KEEPFIT_", "PREFECT_", "MLFLOW_")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(foreign) and key not in ours}
     return kept | {"KEEPFIT_HOME": str(home), "COLUMNS": "160"}
 
 
