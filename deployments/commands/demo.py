@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deployments.commands.periods import moment_of, period_of
 from tasks.core.errors import ConfigInvalid, TerminalError
+from tasks.core.results import Window
 
 if TYPE_CHECKING:
     from deployments.replay import Step
@@ -111,29 +113,11 @@ def replay_history(
 
 def _moments(pipeline: str, every: str, start: str | None, end: str | None, settings: Any) -> list[datetime]:
     from deployments.history import span_of
-    from tasks.core.durations import parse_duration
+    from tasks.core.simulation import moments_between
 
-    try:
-        length: timedelta = parse_duration(every)
-    except ValueError as error:
-        raise ConfigInvalid(f"--every {every!r}: {error}") from None
-    found = span_of(pipeline, settings) if start is None or end is None else None
-    last = _moment(end, "--to") if end else found[1]  # type: ignore[index]
-    first = _moment(start, "--from") if start else found[0] + (found[1] - found[0]) / 3  # type: ignore[index]
-    count = int((last - first) / length)
-    if count < 1:
-        raise ConfigInvalid(f"From {first:%Y-%m-%d} to {last:%Y-%m-%d} there is no whole period of {every}.")
-    return [last - length * number for number in range(count, -1, -1)]
-
-
-def _moment(text: str, option: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigInvalid(
-            f"{option} {text!r} is not a moment. Write it like 2025-03-01 or 2025-03-01T00:00+00:00."
-        ) from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    first, last = moment_of(start, "--from"), moment_of(end, "--to")
+    given = (first, last) if first and last else span_of(pipeline, settings)
+    return moments_between(Window(*given), period_of(every), first, last)
 
 
 def _live(console: Any, steps: Any, truth: "Callable[[Step], str]") -> "list[Step]":

@@ -1,10 +1,10 @@
 """`keepfit simulate`: what other policies would have made of a pipeline's own history, and at what cost."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import typer
 
+from deployments.commands.periods import moment_of, period_of
 from tasks.core.errors import ConfigInvalid
 
 
@@ -79,29 +79,3 @@ def policies_of(kinds: list[str] | None) -> Any:
     if unknown:
         raise ConfigInvalid(f"There is no policy {unknown[0]!r}. Choose among: {', '.join(known)}.")
     return tuple(known[kind] for kind in dict.fromkeys(kinds or known))
-
-
-def period_of(text: str) -> timedelta:
-    """A length above zero from the command line."""
-    from tasks.core.durations import parse_duration
-
-    try:
-        length: timedelta = parse_duration(text)
-    except ValueError as error:
-        raise ConfigInvalid(f"--every {text!r}: {error}") from None
-    if length <= timedelta(0):
-        raise ConfigInvalid(f"--every {text!r}: a period lasts longer than nothing, for example 30d.")
-    return length
-
-
-def moment_of(text: str | None, option: str) -> datetime | None:
-    """A moment from the command line; UTC where it names no zone."""
-    if text is None:
-        return None
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigInvalid(
-            f"{option} {text!r} is not a moment. Write it like 2025-03-01 or 2025-03-01T00:00+00:00."
-        ) from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from rich.console import Console
 
-from deployments.commands.simulate import moment_of, period_of, policies_of, show
+from deployments.commands.periods import moment_of, period_of
+from deployments.commands.simulate import policies_of, show
 from tasks.core.comparison import Run, compare
 from tasks.core.errors import ConfigInvalid
 from tasks.core.policies import POLICIES

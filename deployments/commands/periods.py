@@ -1,0 +1,31 @@
+"""Lengths and moments as people write them on the command line, for the commands that go through a history."""
+
+from datetime import UTC, datetime, timedelta
+
+from tasks.core.errors import ConfigInvalid
+
+
+def period_of(text: str) -> timedelta:
+    """A length above zero from the command line."""
+    from tasks.core.durations import parse_duration
+
+    try:
+        length: timedelta = parse_duration(text)
+    except ValueError as error:
+        raise ConfigInvalid(f"--every {text!r}: {error}") from None
+    if length <= timedelta(0):
+        raise ConfigInvalid(f"--every {text!r}: a period lasts longer than nothing, for example 30d.")
+    return length
+
+
+def moment_of(text: str | None, option: str) -> datetime | None:
+    """A moment from the command line; UTC where it names no zone."""
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigInvalid(
+            f"{option} {text!r} is not a moment. Write it like 2025-03-01 or 2025-03-01T00:00+00:00."
+        ) from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
