@@ -3,6 +3,7 @@
 Everything goes through the stack's own server, work pool and worker, with the deployments' own concurrency limit.
 """
 
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -106,6 +107,8 @@ class Breach:
 
 def measure_breaches(ground: World, count: int) -> list[Row]:
     """Decide `count` breaches through the production path and see when, and how often, each one's training starts."""
+    # The task is called outside of a flow, a hundred times: its log belongs to no page and would hide the figures.
+    logging.getLogger("prefect.task_runs").setLevel(logging.ERROR)
     names = [f"breach-{number}" for number in range(min(LANES, count))]
     for name in names:
         ground.add_pipeline(name)

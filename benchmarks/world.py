@@ -90,6 +90,7 @@ def world() -> Iterator[World]:
         for variable in [known for known in os.environ if known.startswith(_FOREIGN)]:
             del os.environ[variable]
         os.environ["KEEPFIT_HOME"] = str(folder / "home")
+        os.environ["PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW"] = "ignore"
         os.environ["KEEPFIT_PIPELINES_DIR"] = str(folder / "pipelines")
         os.environ["KEEPFIT_DEPLOYMENTS_FILE"] = str(folder / "deployments" / "prefect.yaml")
         settings = load_settings()
