@@ -31,4 +31,6 @@ def show(rows: Sequence[Row]) -> None:
     table = Table("measure", "keepfit", "peer", "ratio", "goal", "met", "load", title="Keepfit's benchmarks, one run")
     for row in rows:
         table.add_row(row.measure, row.keepfit, row.peer, row.ratio, row.goal, words[row.met], row.load)
-    Console().print(table)
+    console = Console()
+    # A log file has no width of its own, and eighty columns would break every cell.
+    (console if console.is_terminal else Console(width=200)).print(table)
