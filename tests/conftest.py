@@ -1,7 +1,9 @@
 """For all tests: shared machines are slow at times, so a property has no time limit per example."""
 
+import gc
 import os
 
+gc.set_threshold(100_000, 50, 50)  # as our own processes do: vendors' million objects are no garbage
 # Threads of one small fit that wait for each other on a busy machine make it ten times slower. What the end-to-end
 # tests start does not inherit it.
 os.environ["OMP_NUM_THREADS"] = "1"
