@@ -3,7 +3,6 @@
 import gc
 import os
 
-gc.set_threshold(100_000, 50, 50)  # as our own processes do: vendors' million objects are no garbage
 # Threads of one small fit that wait for each other on a busy machine make it ten times slower. What the end-to-end
 # tests start does not inherit it.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -11,6 +10,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import pytest
 from hypothesis import settings
 
+gc.set_threshold(100_000, 50, 50)  # as our own processes do: the vendors' million objects are no garbage
 settings.register_profile("keepfit", deadline=None)
 settings.load_profile("keepfit")
 
