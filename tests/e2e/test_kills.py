@@ -37,8 +37,13 @@ def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     home = tmp_path_factory.mktemp("kills") / "home"
     pipelines = home.parent / "pipelines"
     pipelines.mkdir()
+    variables = {
+        "KEEPFIT_PIPELINES_DIR": str(pipelines),
+        "KEEPFIT_EVIDENTLY_URL": "http://127.0.0.1:9",
+        "PREFECT_LOGGING_LEVEL": "WARNING",  # a hundred runs' lines for a server that has other things to do
+    }
     with (
-        stack(home, KEEPFIT_PIPELINES_DIR=str(pipelines), KEEPFIT_EVIDENTLY_URL="http://127.0.0.1:9") as environment,
+        stack(home, **variables) as environment,
         launcher(environment) as launching,
         ThreadPoolExecutor(AT_THE_SAME_TIME + 1) as pool,
     ):
