@@ -1,6 +1,7 @@
 """How far a pipeline's deliveries reach: what is needed to replay them. Reads the source, stores nothing."""
 
 from datetime import datetime
+from pathlib import Path
 
 from config.load import load_pipeline
 from config.settings import Settings
@@ -17,9 +18,11 @@ def span_of(pipeline: str, settings: Settings) -> tuple[datetime, datetime]:
         raise DataRejected(
             f"{pipeline} has no time column, so its history cannot be cut into periods. Give --from and --to."
         )
+    if config.source.kind == "sql":
+        raise DataRejected(f"{pipeline} reads a database; say which stretch of time to replay: give --from and --to.")
     hours = [column for column in config.columns if column.name == wanted[0].hours_from]
     moments = []
-    for path in config.source.listing().ready:
+    for path in config.source.listing(Path()).ready:
         frame = convert(config.source.read(path), [*wanted, *hours]).frame
         times = event_times(frame, wanted, datetime.now().astimezone()).dropna()
         moments += [times.min(), times.max()] if len(times) else []

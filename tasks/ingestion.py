@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 
 @task(name="list deliveries", **STEP)
 def list_deliveries(source: Any, session: Session) -> Listing:
-    """The settled files of a source, after due deliveries of a generated source were made."""
-    source.deliver(session.as_of)
-    listing: Listing = source.listing()
+    """What a source has ready; sources that fetch or generate put what is due into the inbox first."""
+    inbox = session.store.cache_path("inbox", source.kind, "deliveries").parent
+    source.deliver(session.as_of, inbox, set(session.store.read("batches", ["name"])["name"]))
+    listing: Listing = source.listing(inbox)
     if listing.unsettled:
         get_run_logger().info("left alone, still being written: %s", ", ".join(listing.unsettled))
     return listing
@@ -85,10 +86,18 @@ def _typed(
         faults["event_time:missing"] = list(frame.index[frame[EVENT_TIME].isna()])
     if len(short):
         faults["row:no fields"] = list(short)
-    known = frame[ROW_ID].isin(session.store.read("events", [ROW_ID])[ROW_ID])
+    known = _accepted(session, frame[ROW_ID])
     if known.any():
         faults["row_id:already accepted"] = list(frame.index[known])
     return frame, faults
+
+
+def _accepted(session: Session, ids: "pd.Series") -> "pd.Series":
+    """Which of these rows were accepted before; earlier ids are looked through piece by piece."""
+    known = ids.isna()
+    for rows in session.store.scan("events", [ROW_ID]):
+        known |= ids.isin(rows.column(ROW_ID).to_pandas())
+    return known
 
 
 def _need(text: "pd.DataFrame", columns: Sequence[Column]) -> None:

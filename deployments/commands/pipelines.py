@@ -97,7 +97,7 @@ def _read_all(folder: Any, source: Path) -> Any:
 
     if not source.exists():
         raise ConfigInvalid(f"--from {source} does not exist; name a CSV file or a folder of CSV files.")
-    files = folder.listing().ready
+    files = folder.listing(source).ready
     if not files:
         raise ConfigInvalid(f"--from {source} holds no *.csv file.")
     return pd.concat([folder.read(file) for file in files], ignore_index=True)

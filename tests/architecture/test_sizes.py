@@ -10,7 +10,7 @@ GOAL, LIMIT = 200, 300
 FUNCTION_LIMIT = 45
 # Modules over the goal for which nobody has found a better cut yet. Names leave this list; none is added lightly.
 OVER = {
-    "config/settings.py", "tasks/core/batches.py", "tasks/adapters/sources.py", "tasks/monitoring.py",
+    "config/settings.py", "tasks/core/batches.py", "tasks/monitoring.py",
     "tasks/reconciliation.py",
 }  # fmt: skip
 MODULES = sorted(

@@ -1,8 +1,14 @@
 """A source lists settled files only, reads every row as text, and says in plain words why a file is not readable."""
 
+import bz2
+import gzip
+import json
+import lzma
 import os
 import re
 import time
+import zipfile
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +26,15 @@ from tasks.core.errors import DataRejected, SourceUnavailable
 CANARY = "4711-secret"
 
 
+@contextmanager
+def zipped(path, mode):
+    with zipfile.ZipFile(path, mode[0], zipfile.ZIP_DEFLATED) as archive, archive.open("inside", "w") as file:
+        yield file
+
+
+OPENERS = {"": open, ".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open, ".zip": zipped}
+
+
 def put(folder, name, content, age=60):
     path = folder / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -33,10 +48,10 @@ def read(folder, content, **more):
 
 def test_a_file_that_is_still_being_written_is_left_alone_until_it_has_settled(tmp_path):
     put(tmp_path, "b.csv", "x\n1\n"), put(tmp_path, "a.csv", "x\n1\n"), put(tmp_path, "c.csv", "x\n", age=0)
-    listing = Folder(path=str(tmp_path), settle="30s").listing()
+    listing = Folder(path=str(tmp_path), settle="30s").listing(tmp_path)
     assert [path.name for path in listing.ready] == ["a.csv", "b.csv"]
     assert listing.unsettled == ("c.csv",)
-    assert len(Folder(path=str(tmp_path), settle="0s").listing().ready) == 3
+    assert len(Folder(path=str(tmp_path), settle="0s").listing(tmp_path).ready) == 3
 
 
 def test_unfinished_names_folders_and_other_files_are_not_deliveries(tmp_path):
@@ -44,12 +59,12 @@ def test_unfinished_names_folders_and_other_files_are_not_deliveries(tmp_path):
         put(tmp_path, name, "x\n1\n")
     (tmp_path / "dir.csv").mkdir()
     for pattern in ("*.csv", "*.csv*"):
-        assert Folder(path=str(tmp_path), pattern=pattern).listing().ready == ()
+        assert Folder(path=str(tmp_path), pattern=pattern).listing(tmp_path).ready == ()
 
 
 def test_a_missing_folder_is_told_and_is_not_an_empty_one(tmp_path):
     with pytest.raises(SourceUnavailable, match=r"nowhere does not exist\. Create it, or change source\.path"):
-        Folder(path=str(tmp_path / "nowhere")).listing()
+        Folder(path=str(tmp_path / "nowhere")).listing(tmp_path)
 
 
 def test_a_folder_that_cannot_be_listed_is_told_and_is_not_an_empty_one(tmp_path, monkeypatch):
@@ -58,7 +73,7 @@ def test_a_folder_that_cannot_be_listed_is_told_and_is_not_an_empty_one(tmp_path
 
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(SourceUnavailable, match=r"cannot be listed \(Permission denied\)"):
-        Folder(path=str(tmp_path)).listing()
+        Folder(path=str(tmp_path)).listing(tmp_path)
 
 
 def test_a_file_that_is_gone_may_come_back_and_is_not_called_unreadable(tmp_path):
@@ -161,6 +176,65 @@ def test_rows_are_counted_twice(tmp_path):
     plain(str(caught.value))
 
 
+@pytest.mark.parametrize("ending", ["", ".gz", ".bz2", ".xz", ".zip"])
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_a_compressed_file_reads_like_the_file_itself_and_a_cut_one_is_refused(tmp_path, name, ending):
+    rows = "".join(f"{n:05d},{n * 0.1}\n" for n in range(2000))
+    records = "".join(json.dumps({"a": f"{n:05d}", "b": n * 0.1}) + "\n" for n in range(2000))
+    path = tmp_path / (name + ending)
+    with OPENERS[ending](path, "wb") as file:
+        file.write(("a,b\n" + rows if name == "a.csv" else records).encode())
+    frame = Folder(path=str(tmp_path)).read(path)
+    assert frame.to_numpy().tolist() == [[f"{n:05d}", str(n * 0.1)] for n in range(2000)]
+    if ending:
+        path.write_bytes(path.read_bytes()[:-40])
+        with pytest.raises(DataRejected, match="it is damaged or of another format") as caught:
+            Folder(path=str(tmp_path)).read(path)
+        plain(str(caught.value))
+
+
+VALUE = st.one_of(st.none(), st.booleans(), st.integers(), st.text(st.characters(exclude_categories=["Cs"])))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.dictionaries(st.sampled_from("abc"), VALUE), min_size=1, max_size=6))
+def test_json_lines_come_back_to_the_letter_and_what_is_left_out_is_missing(tmp_path, records):
+    path = tmp_path / "w.jsonl"
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    frame = Folder(path=str(tmp_path)).read(path)
+    written = {True: "true", False: "false", None: None}
+    assert len(frame) == len(records)
+    for name in frame:
+        values = [record.get(name) for record in records]
+        told = [written[value] if value is None or isinstance(value, bool) else str(value) for value in values]
+        assert frame[name].tolist() == told
+
+
+def test_numbers_of_json_lines_are_not_rounded(tmp_path):
+    path = put(tmp_path, "a.jsonl", '{"a": 9007199254740993, "b": 0.10, "c": 1e400}\n')
+    assert Folder(path=str(tmp_path)).read(path).to_numpy().tolist() == [["9007199254740993", "0.10", "1e400"]]
+
+
+LINE = f'{{"a": "{CANARY}"}}\n'
+NO_JSON = {
+    "empty": ("", "not one record"),
+    "cut": (LINE + LINE[:-4], "Line 2 is no JSON object"),
+    "a list": (LINE + f'["{CANARY}"]\n', "Line 2 is no JSON object"),
+    "a blank line": (LINE + "\n" + LINE, "Line 2 is no JSON object"),
+    "named twice": (f'{{"a": 1, "a": "{CANARY}"}}\n', "names a field twice"),
+    "not a number": ('{"a": NaN}\n', "Line 1 is no JSON object"),
+    "nested": (LINE + f'{{"a": {{"b": "{CANARY}"}}}}\n', "Line 2 holds values inside of a"),
+    "one array over lines": (f'[\n{{"a": "{CANARY}"}}\n]\n', "Line 1 is no JSON object"),
+}
+
+
+@pytest.mark.parametrize(("content", "told"), NO_JSON.values(), ids=list(NO_JSON))
+def test_what_is_no_line_of_json_is_refused_in_plain_words(tmp_path, content, told):
+    with pytest.raises(DataRejected, match=re.escape(told)) as caught:
+        Folder(path=str(tmp_path)).read(put(tmp_path, "a.ndjson", content))
+    plain(str(caught.value))
+
+
 def parquet(folder, name="a.parquet", **columns):
     path = folder / name
     pq.write_table(pa.table(columns), path, write_page_checksum=True, compression="none")
@@ -212,13 +286,13 @@ def test_a_source_that_makes_no_sense_is_refused(wrong):
 def test_the_sample_delivers_what_is_due_once_and_labels_beside_events(tmp_path):
     source = Sample(path=str(tmp_path / "events"))
     first, later = datetime(2024, 3, 2, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
-    source.deliver(datetime(1999, 1, 1, tzinfo=UTC))
+    source.deliver(datetime(1999, 1, 1, tzinfo=UTC), tmp_path, ())
     assert not Path(tmp_path / "events").exists()
-    source.deliver(first)
+    source.deliver(first, tmp_path, ())
     early = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    source.deliver(first)
+    source.deliver(first, tmp_path, ())
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == early
-    source.deliver(later)
+    source.deliver(later, tmp_path, ())
     names = {path.parent.name for path in tmp_path.rglob("*.csv")}
     assert names == {"events", "labels"}
     assert len(list(tmp_path.rglob("*.csv"))) > len(early)
