@@ -13,12 +13,12 @@ import pytest
 from tasks import evidence, promotion, training
 from tasks.adapters import registry
 from tasks.adapters.store import Store
-from tasks.core.errors import ArtefactMismatch, ServerUnavailable
+from tasks.core.errors import ArtefactMismatch, LeaseLost, ServerUnavailable
 from tasks.core.estimators import Linear
 from tasks.core.features import Features
 from tasks.core.fitting import Recipe
 from tasks.core.gates import BeatsChampion, BeatsDummy, CleanProcess, Sanity
-from tasks.core.results import Verdict
+from tasks.core.results import Check, Verdict
 from tasks.core.splits import Split
 from tasks.session import Session
 
@@ -126,6 +126,23 @@ def test_a_tenth_version_is_later_than_a_ninth(session):
     registry.move_alias("many", registry.CHAMPION, 10)
     assert registry.champion_of("many").number == 10
     assert registry.aliases("many") == {"champion": 10}
+
+
+def test_who_lost_the_lease_writes_no_receipt_and_takes_nobody_back(session, contestants):
+    candidate, _ = contestants
+    judgement = promotion.Judgement(Check("promotion", Verdict.PASS, "every gate passed"), (), None)
+    lease = session.leases.acquire("promotion/p", "paused", 60)
+    session.leases.release(lease)
+    taken = session.leases.acquire("promotion/p", "the next", 60)
+    given = (session, candidate, None, judgement)
+    with pytest.raises(LeaseLost, match="publishes nothing more"):
+        promotion.record_promotion.fn(*given, lease)
+    assert session.journal.entries("promotion") == []
+    assert promotion.record_promotion.fn(*given, taken).outcome == "promoted"
+    with pytest.raises(LeaseLost, match="publishes nothing more"):
+        promotion.roll_back.fn(session, candidate.number, "somebody", "a drill", lease)
+    assert session.journal.entries("rollback") == []
+    session.leases.release(taken)
 
 
 def judged_on(evaluation):
