@@ -68,12 +68,14 @@ def _seen(session: Session, facts: Facts) -> "pd.Series":
 
 def _ask(
     session: Session, version: ModelVersion, metric: MetricName, rows: "pd.DataFrame", tries: int
-) -> tuple[np.ndarray, Footprint]:
+) -> tuple[np.ndarray, Footprint | None]:
     with TemporaryDirectory(prefix="keepfit-") as folder:
         path = registry.fetch(session.pipeline, version, Path(folder))
+        if rows.empty:
+            return np.empty(0), None  # no row is fresh to both: there is nothing to ask about
         matrix = design_matrix(rows, facts_of(version).features)
         answer = cleanroom.ask_in_clean_process(path, matrix, problem_of(metric), tries)
-        cost = Footprint(path.stat().st_size, answer.seconds / max(len(rows), 1), answer.memory)
+        cost = Footprint(path.stat().st_size, answer.seconds / len(rows), answer.memory)
         return answer.predicted, cost
 
 
@@ -93,8 +95,10 @@ def _clean(
     if kept is None:
         why = "what it predicted after the fit is not kept any more; train again"
         return CleanRoom(True, True, None, why), predicted, cost
+    if rows.empty:
+        return CleanRoom(True, True, None, "there are 0 rows that neither model was trained on"), predicted, cost
     apart = np.abs(predicted - _aligned(kept, rows, "prediction"))
-    return CleanRoom(True, True, float(apart.max()) if len(apart) else None, "loaded and asked"), predicted, cost
+    return CleanRoom(True, True, float(apart.max()), "loaded and asked"), predicted, cost
 
 
 def _aligned(kept: "pd.DataFrame | None", rows: "pd.DataFrame", column: str) -> np.ndarray:

@@ -13,7 +13,7 @@ from tasks.adapters.leases import Lease
 from tasks.adapters.registry import ModelVersion
 from tasks.core import championship
 from tasks.core.championship import PROMOTED, REFUSED, ROLLED_BACK, Reign
-from tasks.core.errors import NoChampion, NotFound
+from tasks.core.errors import NoChampion, NotFound, StoreConflict
 from tasks.core.gates import Gate, GateEvidence, judge_all
 from tasks.core.ledger import RowSet
 from tasks.core.results import Check, Decision, Verdict
@@ -38,8 +38,19 @@ def read_version(session: Session, number: int) -> ModelVersion:
 
 @task(name="read champion", **STEP)
 def read_champion(session: Session) -> ModelVersion | None:
-    """The champion, or None when the registry answers that there is none; no answer is an error, not a None."""
-    return registry.champion_of(session.pipeline)
+    """The champion, or None when registry and journal say that there is none; no answer is an error, not a None.
+
+    Raises StoreConflict when the two differ: nothing is scored with or held against a version that has no receipt.
+    """
+    found, now = registry.champion_of(session.pipeline), championship.reign(session.journal.entries())
+    stands, wanted = found.number if found else None, now.champion if now else None
+    if stands != wanted:
+        mend = f"keepfit run reconciliation {session.pipeline}" if now else "take the alias off in MLflow and promote it"
+        raise StoreConflict(
+            f"The champion of {session.pipeline} is version {stands or 'none'} by the registry's alias and "
+            f"{wanted or 'none'} by the journal, which alone holds receipts. Next: {mend}."
+        )
+    return found
 
 
 @task(name="judge candidate", **STEP)

@@ -3,7 +3,7 @@
 A repair that cannot be made now (a server is down) is reported and left for the next time; it never stops a run.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -140,6 +140,13 @@ def verify_invariants(session: Session) -> tuple[Check, ...]:
         ("I10 the journal is whole", lambda s: s.journal.verify()),
     ]
     return tuple(_answer(name, check, session) for name, check in checks)
+
+
+def alert_unknown(checks: Iterable[Check]) -> None:
+    """What could not be checked is not known to hold: that is an alert."""
+    for check in checks:
+        if check.verdict is Verdict.UNKNOWN:
+            get_run_logger().error("could not check %s: %s", check.name, check.reason)
 
 
 def _answer(name: str, check: Callable[[Session], list[str]], session: Session) -> Check:

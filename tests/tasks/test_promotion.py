@@ -85,6 +85,24 @@ def test_rows_that_the_champion_has_learnt_from_are_out_of_the_duel(session, con
     assert answer.verdict is Verdict.FAIL
 
 
+def test_without_a_row_that_is_fresh_to_both_nothing_is_known(session, contestants, monkeypatch):
+    """An old version, judged again, whose evaluation rows have all been learnt from since."""
+    candidate, champion = contestants
+    monkeypatch.setattr(evidence, "_seen", lambda _session, facts: labelled_ids(session, facts))
+    answer, gates = judged(evidence_of(session, candidate, champion))
+    assert answer.verdict is Verdict.UNKNOWN
+    assert [gate.verdict for gate in gates] == [Verdict.UNKNOWN] * len(GATES)
+    assert "0 rows" in next(gate.reason for gate in gates if gate.name == "beats_champion")
+
+
+def labelled_ids(session, facts):
+    return training.labelled_rows(session.store, facts.snapshot)["_row_id"]
+
+
+def test_one_fit_is_one_version_however_often_it_is_registered(session):
+    assert trained(session, EARLY).number == trained(session, EARLY).number
+
+
 def test_one_changed_byte_in_the_registered_file_refuses_the_promotion(session):
     candidate = trained(session, judged_on("6d"))
     good, _ = judged(evidence_of(session, candidate, None))

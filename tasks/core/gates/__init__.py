@@ -51,6 +51,11 @@ def misfit(gates: Sequence["Gate"], roles: Mapping[str, str], problem: Problem) 
         rate = isinstance(gate, Groups) and gate.measure != "metric"
         if problem != "binary" and (rate or isinstance(gate, Calibration)):
             return f"gate {gate.kind}{' with a rate' if rate else ''} judges a binary problem only"
+        if isinstance(gate, SuspiciousFeatures):
+            made = ("calendar_",)  # features that the pipeline makes of the time
+            strange = [name for name in gate.allow if roles.get(name) != "feature" and not name.startswith(made)]
+            if strange:
+                return f"gate {gate.kind} allows {strange[0]}, which is no column with the role feature"
     return None
 
 
