@@ -96,10 +96,10 @@ def _tables(journal: bool) -> Callable[[Injection], _Replaced]:
 
         class Dataset(ds.FileSystemDataset):  # type: ignore[misc]
             def to_table(self, *given: Any, **named: Any) -> Any:
-                return injection.wrap(super().to_table, "read", lambda *_, **__: self._mine)(*given, **named)
+                return injection.wrap(super().to_table, "read", lambda *_, **__: self.mine)(*given, **named)
 
             def to_batches(self, *given: Any, **named: Any) -> Any:
-                return injection.wrap(super().to_batches, "scan", lambda *_, **__: self._mine)(*given, **named)
+                return injection.wrap(super().to_batches, "scan", lambda *_, **__: self.mine)(*given, **named)
 
         real = ds.FileSystemDataset
 
@@ -107,7 +107,7 @@ def _tables(journal: bool) -> Callable[[Injection], _Replaced]:
             if named:  # pandas reads a file of its own
                 return real(fragments, schema, *given, **named)
             made = Dataset(fragments, schema, *given)
-            made._mine = ("previous_hash" in schema.names) == journal  # only the journal's rows are chained
+            made.mine = ("previous_hash" in schema.names) == journal  # only the journal's rows are chained
             return made
 
         def mine(table: Any, *_: Any, **__: Any) -> bool:

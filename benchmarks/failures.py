@@ -73,10 +73,14 @@ class Ended:
             "a retry did not mend it": error and self.mode != "for good" and self.vendor not in OUTSIDE_TASKS,
             f"it ended as {then.facts}, undisturbed as {undisturbed.then.facts}":
                 not error and self.mode != "for good" and then.facts != undisturbed.then.facts,
-            f"mended to {later.facts}, undisturbed it is {undisturbed.later.facts}": later.facts != undisturbed.later.facts,
+            f"mended to {later.facts}, undisturbed {undisturbed.later.facts}": later.facts != undisturbed.later.facts,
             f"after the next run: {'; '.join(later.unsound)}": later.unsound,
         }  # fmt: skip
-        return [f"{self.stage}, {self.vendor} {self.mode} ({self.where}): {rule}" for rule, broken in rules.items() if broken]
+        return [
+            f"{self.stage}, {self.vendor} {self.mode} ({self.where}): {rule}"
+            for rule, broken in rules.items()
+            if broken
+        ]
 
 
 def flow_of(stage: str) -> Callable[[], Any]:
@@ -151,10 +155,11 @@ def measure(step: int) -> Iterator[Row]:
                 failed = [one for mode in MODES for one in in_turn(ground, stage, vendor, mode, step)]
                 wrong = [line for one in failed for line in one.wrong(undisturbed)]
                 for line in wrong:
-                    print(line, flush=True)  # noqa: T201
+                    print(line, flush=True)
                 ended = Counter("named error" if one.error else one.mode for one in failed)
                 yield Row(
                     f"{stage}: {vendor} fails at each call in turn: for good, once, and after the act",
-                    f"{len(failed)} failures: {ended['named error']} named errors, the others mended or alerts; {len(wrong)} wrong",
+                    f"{len(failed)} failures: {ended['named error']} named errors, the others mended or alerts; "
+                    f"{len(wrong)} wrong",
                     goal="0 wrong", met=not wrong, load=load(),
                 )  # fmt: skip

@@ -28,10 +28,10 @@ def reconciliation_flow(pipeline: str) -> list[str]:
     with session.hold("reconciliation"):
         repairs = reconcile(session)
         checks = verify_invariants(session)
-    page = dossiers.reconciliation_page(pipeline, repairs.done, repairs.unknown, checks)
-    reporting.show_page("reconciliation", pipeline, page)
-    alert_unknown(checks)
-    broken = [f"{check.name}: {check.reason}" for check in checks if check.verdict is Verdict.FAIL]
-    if broken:
-        raise TerminalError(f"Broken invariants of {pipeline}: {' | '.join(broken)}")
+        page = dossiers.reconciliation_page(pipeline, repairs.done, repairs.unknown, checks)
+        reporting.show_page("reconciliation", pipeline, page)
+        alert_unknown(checks)
+        broken = [f"{check.name}: {check.reason}" for check in checks if check.verdict is Verdict.FAIL]
+        if broken:
+            raise TerminalError(f"Broken invariants of {pipeline}: {' | '.join(broken)}")
     return list(repairs.done)

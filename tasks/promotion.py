@@ -45,7 +45,9 @@ def read_champion(session: Session) -> ModelVersion | None:
     found, now = registry.champion_of(session.pipeline), championship.reign(session.journal.entries())
     stands, wanted = found.number if found else None, now.champion if now else None
     if stands != wanted:
-        mend = f"keepfit run reconciliation {session.pipeline}" if now else "take the alias off in MLflow and promote it"
+        mend = (
+            f"keepfit run reconciliation {session.pipeline}" if now else "take the alias off in MLflow and promote it"
+        )
         raise StoreConflict(
             f"The champion of {session.pipeline} is version {stands or 'none'} by the registry's alias and "
             f"{wanted or 'none'} by the journal, which alone holds receipts. Next: {mend}."

@@ -17,7 +17,7 @@ from tasks import ingestion, monitoring, promotion
 from tasks.adapters import cleanroom, orchestrator, processes, registry, tracking
 from tasks.core import championship, invariants
 from tasks.core.championship import Reign
-from tasks.core.errors import ArtefactMismatch, KeepfitError
+from tasks.core.errors import ArtefactMismatch, KeepfitError, TransientError
 from tasks.core.results import Check, JournalEntry, Verdict
 from tasks.retrying import STEP
 from tasks.session import Session
@@ -44,7 +44,10 @@ def reconcile(session: Session) -> Repairs:
     unknown: list[str] = []
     for repair in (_batches, _aliases, _triggers, _dead_mlflow_runs, _dead_flow_runs, _leftovers):
         try:
-            done.extend(repair(session))
+            try:
+                done.extend(repair(session))
+            except TransientError:  # one lost answer is asked for again; a server that is down is left for next time
+                done.extend(repair(session))
         except KeepfitError as error:
             unknown.append(f"{repair.__name__.strip('_')}: {error}")
     for line in done:

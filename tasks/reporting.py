@@ -23,7 +23,7 @@ def only_shown() -> Iterator[None]:
     try:
         yield
     except KeepfitError as error:
-        _log.error("what was decided stands, and could not be shown: %s", error)  # noqa: TRY400 - not a crash
+        _log.error("what was decided stands, and could not be shown: %s", error)
 
 
 def show_page(stage: str, pipeline: str, text: str) -> None:

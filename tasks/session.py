@@ -16,6 +16,7 @@ from tasks.core.errors import KeepfitError, NoChampion, StoreConflict
 from tasks.core.results import Decision, JournalEntry, Verdict
 
 _READ_ONLY = {"simulation"}
+_TOLD = "_keepfit_told"  # set on an error: the flows around the one that told it need not tell it again
 _log = logging.getLogger(__name__)
 
 
@@ -57,12 +58,12 @@ class Session:
         except (NoChampion, StoreConflict):
             raise  # an answer, and another run that is at work: nothing has failed
         except Exception as error:
-            if stage not in _READ_ONLY and not getattr(error, "keepfit_told", False):
+            if stage not in _READ_ONLY and not getattr(error, _TOLD, False):
                 self.tell_failure(stage, error, {})
             raise
 
     def tell_failure(self, stage: str, error: Exception, evidence: Mapping[str, Any], key: str | None = None) -> None:
-        """Say that a stage failed, so that nothing is known: an alert, and an entry of the journal where that answers."""
+        """Say that a stage failed, so that nothing is known: an alert, and an entry in the journal if that answers."""
         reason = reason_of(error)
         _log.error("%s of %s failed, and nothing is decided on a guess: %s", stage, self.pipeline, reason)
         with suppress(KeepfitError):  # what failed first is what people have to know
@@ -70,7 +71,7 @@ class Session:
                 key=key or f"failed:{stage}:{self.run_id}", pipeline=self.pipeline, kind=stage, verdict=Verdict.UNKNOWN,
                 outcome="failed", reason=reason, as_of=self.as_of, evidence=evidence, run_id=self.run_id,
             ))  # fmt: skip
-        error.keepfit_told = True  # type: ignore[attr-defined] - the flows around this one need not say it again
+        setattr(error, _TOLD, True)
 
     def record(self, decision: Decision) -> JournalEntry:
         """Write a decision into the journal, once per key."""

@@ -105,7 +105,8 @@ class Leases:
         """Hold a lease for the length of a block; a daemon thread renews it every third of its life.
 
         Raises StoreConflict when another holder is at work. A holder that shows no sign of life is waited out, at most
-        until its lease expires; `waiting` is told so, and of a lease that could not be given back. A lease that is lost inside the block shows in `check`.
+        until its lease expires. `waiting` is told so, and of a lease that could not be given back. A lease that is lost
+        inside the block shows in `check`.
         """
         lease = self._take(name, holder, seconds, waiting)
         done = Event()
