@@ -1,4 +1,4 @@
-"""Fail closed: whatever vendor fails at whatever call, nothing moves or starts on a guess, it is told, and it is mended.
+"""Fail closed: whatever vendor fails at whatever call, nothing moves or starts on a guess; it is told, and mended.
 
 A spread of the calls; all of them, for good, once and with a lost answer: `python -m benchmarks --only failures`.
 """
