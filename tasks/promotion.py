@@ -23,11 +23,12 @@ from tasks.session import Session
 
 @dataclass(frozen=True)
 class Judgement:
-    """What the gates add up to, what each of them said, and the rows that decided."""
+    """What the gates add up to, what each of them said, the rows that decided, and what was asked of them."""
 
     answer: Check
     gates: tuple[Check, ...]
     row_set: RowSet | None
+    question: str = ""
 
 
 @task(name="read version", **STEP)
@@ -62,7 +63,7 @@ def judge_candidate(gates: Sequence[Gate], evidence: GateEvidence, first_champio
     has = {"present": True, "none": False}.get(evidence.champion_state)
     fault_point("promotion.judged")
     answer = championship.may_promote(answers, has_champion=has, first_champion=first_champion)
-    return Judgement(answer, answers, evidence.row_set)
+    return Judgement(answer, answers, evidence.row_set, evidence.question)
 
 
 @task(name="find receipt", **STEP)
@@ -95,7 +96,7 @@ def record_promotion(
     evidence = {
         "version": candidate.number, "sha256": candidate.sha256, "replaces": champion.number if champion else None,
         "rows": {"count": chosen.rows, "digest": chosen.digest} if chosen else None,
-        "gates": [asdict(gate) for gate in judged.gates],
+        "question": judged.question, "gates": [asdict(gate) for gate in judged.gates],
     }  # fmt: skip
     decision = Decision(
         # A version that was refused may be judged again, as of a later moment.

@@ -3,6 +3,8 @@
 A refusal is a `fail`, what could not be judged is `unknown`, and neither promotes (`results.overall`).
 """
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
@@ -26,7 +28,7 @@ from tasks.core.results import Check, Verdict
 __all__ = [
     "BeatsChampion", "BeatsDummy", "Calibration", "CleanProcess", "CleanRoom", "Floor", "Footprint", "Gate",
     "GateEvidence", "Groups", "Resources", "Sanity", "Slices", "SuspiciousFeatures", "columns_named", "judge_all",
-    "misfit",
+    "misfit", "question_of",
 ]  # fmt: skip
 
 
@@ -38,6 +40,12 @@ def judge_all(gates: Sequence["Gate"], evidence: GateEvidence) -> tuple[Check, .
 def columns_named(gates: Sequence["Gate"]) -> tuple[str, ...]:
     """The event columns that gates ask for by name, each once."""
     return tuple(dict.fromkeys(name for gate in gates if isinstance(gate, Slices | Groups) for name in gate.columns))
+
+
+def question_of(gates: Sequence["Gate"], metric: str, seed: int) -> str:
+    """SHA-256 (16 hex digits) that is equal exactly when gates with their settings, metric and seed are."""
+    asked = [metric, seed, [gate.model_dump(mode="json") for gate in gates]]
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def misfit(gates: Sequence["Gate"], roles: Mapping[str, str], problem: Problem) -> str | None:
