@@ -17,8 +17,6 @@ from benchmarks.results import Row, load
 from tasks.core.errors import KeepfitError
 
 STAGES = ("training", "promotion", "monitoring", "scoring", "reconciliation")
-OUTSIDE_TASKS = ("leases", "orchestrator")
-"""A run asks them before its first task, too, where Prefect has nothing to try again."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ class Ended:
             f"an error without a name: {error}": error and not isinstance(self.error, KeepfitError),
             "the failure was silent": self.fired and self.mode == "for good" and not error and not self.alerts,
             "the journal was not told": error and self.vendor != "journal" and "unknown" not in then.told,
-            "a retry did not mend it": error and self.mode != "for good" and self.vendor not in OUTSIDE_TASKS,
+            "a retry did not mend it": error and self.mode != "for good",
             f"it ended as {then.facts}, undisturbed as {undisturbed.then.facts}":
                 not error and self.mode != "for good" and then.facts != undisturbed.then.facts,
             f"mended to {later.facts}, undisturbed {undisturbed.later.facts}": later.facts != undisturbed.later.facts,

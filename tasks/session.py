@@ -2,8 +2,8 @@
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +12,7 @@ from tasks.adapters import orchestrator
 from tasks.adapters.journal import Journal
 from tasks.adapters.leases import Lease, Leases
 from tasks.adapters.store import Store
-from tasks.core.errors import KeepfitError, NoChampion, StoreConflict
+from tasks.core.errors import KeepfitError, NoChampion, ServerUnavailable, StoreConflict
 from tasks.core.results import Decision, JournalEntry, Verdict
 
 _READ_ONLY = {"simulation"}
@@ -52,9 +52,12 @@ class Session:
         ends the block in an error is told: by an alert, and as `unknown` in the journal.
         """
         try:
-            orchestrator.sign_flow_run(self.run_id)
-            with self.leases.hold(f"{stage}/{self.pipeline}", self.run_id, waiting=_log.warning) as lease:
-                yield lease
+            _asked_twice(lambda: orchestrator.sign_flow_run(self.run_id))
+            with ExitStack() as held:
+                name = f"{stage}/{self.pipeline}"
+                yield _asked_twice(
+                    lambda: held.enter_context(self.leases.hold(name, self.run_id, waiting=_log.warning))
+                )
         except (NoChampion, StoreConflict):
             raise  # an answer, and another run that is at work: nothing has failed
         except Exception as error:
@@ -76,6 +79,15 @@ class Session:
     def record(self, decision: Decision) -> JournalEntry:
         """Write a decision into the journal, once per key."""
         return self.journal.record(decision, datetime.fromtimestamp(time.time(), UTC))
+
+
+def _asked_twice(call: Callable[[], Any]) -> Any:
+    """What a run asks before its first task has no task's retries: one lost answer is asked for again."""
+    try:
+        return call()
+    except ServerUnavailable:
+        time.sleep(1)
+        return call()
 
 
 def reason_of(error: Exception) -> str:

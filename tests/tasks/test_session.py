@@ -1,7 +1,9 @@
 """A stage that fails says so: an alert, one `unknown` in the journal, the first error, and no cell value."""
 
 import logging
+import time
 from datetime import UTC, datetime
+from unittest import mock
 
 import pytest
 
@@ -69,6 +71,23 @@ def test_a_journal_that_is_down_hides_not_what_failed_first(session, monkeypatch
     with pytest.raises(ServerUnavailable, match="the registry is down"):
         fail(session, ServerUnavailable("the registry is down"), "promotion")
     assert "the registry is down" in caplog.text
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+def test_what_is_asked_before_the_first_task_is_asked_twice(session, monkeypatch, lost):
+    answers = [ServerUnavailable("no answer")] * lost + [None]
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    signing = mock.Mock(side_effect=answers)
+    monkeypatch.setattr(orchestrator, "sign_flow_run", signing)
+    if lost == 1:
+        with session.hold("monitoring") as lease:
+            assert session.leases.holder("monitoring/p").token == lease.token
+        assert told(session) == []
+    else:
+        with pytest.raises(ServerUnavailable):
+            fail(session, AssertionError("never reached"), "monitoring")
+        assert told(session) == [("monitoring", "failed", Verdict.UNKNOWN)]
+    assert session.leases.live() == []
 
 
 def test_a_password_in_an_address_is_not_told(monkeypatch):
