@@ -91,7 +91,7 @@ def record_promotion(
     lease: Lease,
 ) -> Decision:
     """The receipt: written before any alias moves, so that a crash in between can be finished or never began."""
-    now = championship.reign(session.journal.entries())
+    now = _reign_before(session, "promotion")
     answer, chosen = judged.answer, judged.row_set
     evidence = {
         "version": candidate.number, "sha256": candidate.sha256, "replaces": champion.number if champion else None,
@@ -109,6 +109,14 @@ def record_promotion(
     written = session.record(decision).decision
     fault_point("promotion.journaled")
     return written
+
+
+def _reign_before(session: Session, kind: str) -> Reign | None:
+    """Who stood before this run decided: its decision is there already where the answer to writing it was lost."""
+    own = (kind, session.run_id, session.as_of)
+    entries = [one for one in session.journal.entries()
+               if (one.decision.kind, one.decision.run_id, one.decision.as_of) != own]  # fmt: skip
+    return championship.reign(entries)
 
 
 @task(name="move aliases", **STEP)
@@ -138,7 +146,7 @@ def annotate_version(session: Session, version: ModelVersion, decision: Decision
 @task(name="roll back", **STEP)
 def roll_back(session: Session, to: int | None, who: str, why: str, lease: Lease) -> Decision:
     """Write the rollback into the journal: the champion steps down for the previous one, or for a version by number."""
-    now = championship.reign(session.journal.entries())
+    now = _reign_before(session, "rollback")
     if now is None:
         raise NoChampion(f"{session.pipeline} never had a champion, so there is nothing to roll back.")
     target = to if to is not None else now.previous

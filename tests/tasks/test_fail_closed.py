@@ -20,7 +20,7 @@ DOWN = [
     ("scoring", "store", 10),
     ("reconciliation", "leases", 5),
 ]
-LOST = [("promotion", "registry", 14), ("monitoring", "journal", 16)]
+LOST = [("promotion", "journal", 18), ("monitoring", "journal", 16)]
 # What a stage comes to, sooner or later.
 DONE = {
     "training": lambda state: state.champion == 3,

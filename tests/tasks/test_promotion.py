@@ -18,7 +18,7 @@ from tasks.core.estimators import Linear
 from tasks.core.features import Features
 from tasks.core.fitting import Recipe
 from tasks.core.gates import BeatsChampion, BeatsDummy, CleanProcess, Sanity
-from tasks.core.results import Verdict
+from tasks.core.results import Decision, Verdict
 from tasks.core.splits import Split
 from tasks.session import Session
 
@@ -144,6 +144,23 @@ def test_a_tenth_version_is_later_than_a_ninth(session):
     registry.move_alias("many", registry.CHAMPION, 10)
     assert registry.champion_of("many").number == 10
     assert registry.aliases("many") == {"champion": 10}
+
+
+@pytest.mark.parametrize("to", [None, 1])
+def test_a_rollback_whose_answer_was_lost_is_one_rollback(tmp_path, monkeypatch, to):
+    store = Store(str(tmp_path / "store"), "p")
+    session = Session(store, f"sqlite:///{tmp_path}/control.db", START, "this run")
+    for number, replaces in ((1, None), (2, 1)):
+        told = {"version": number, "sha256": f"s{number}", "replaces": replaces, "gates": []}
+        session.record(
+            Decision(f"k{number}", "p", "promotion", Verdict.PASS, "promoted", "", START, None, told, f"run {number}")
+        )
+    monkeypatch.setattr(registry, "version_of", lambda _, number: registry.ModelVersion(number, "", {}))
+    monkeypatch.setattr(registry, "fetch", lambda *_: None)
+    lease = session.leases.acquire("promotion/p", "this run", 60)
+    first, again = (promotion.roll_back.fn(session, to, "ann", "odd", lease) for _ in range(2))
+    assert again == first
+    assert [entry.decision.kind for entry in session.journal.entries()] == ["promotion", "promotion", "rollback"]
 
 
 def judged_on(evaluation):
