@@ -124,7 +124,10 @@ def _decisions(options: argparse.Namespace, parts: Sequence[str]) -> Iterator[Ro
             lambda: holdout.measure(count, options.holdouts),
         ),
         "storm": (f"two storms of {options.storm:,} breaches", lambda: storm.measure(options.storm)),
-        "failures": ("registry and store fail at their calls in turn", lambda: failures.measure(options.calls)),
+        "failures": (
+            "every vendor fails at each of its calls in turn, in every stage; half an hour",
+            lambda: failures.measure(options.calls),
+        ),
         "simulations": ("two public histories under every policy", lambda: simulations.measure(options.quick)),
     }
     for name in (name for name in DECISIONS if name in parts):

@@ -39,7 +39,8 @@ def promotion_flow(pipeline: str, version: int, as_of: datetime | None = None) -
         promotion.move_aliases(session)
     gates = promotion.gates_of(decision)
     text = dossiers.promotion_page(decision, gates, version_links(pipeline, version, candidate.run_id))
-    promotion.annotate_version(session, candidate, decision, text)
+    with reporting.only_shown():
+        promotion.annotate_version(session, candidate, decision, text)
     reporting.show_page("promotion", pipeline, text)
     return decision.outcome, decision.reason
 

@@ -8,7 +8,7 @@ from tasks import reporting
 from tasks.core import dossiers
 from tasks.core.errors import TerminalError
 from tasks.core.results import Verdict
-from tasks.reconciliation import reconcile, verify_invariants
+from tasks.reconciliation import alert_unknown, reconcile, verify_invariants
 
 
 @flow(name="reconciliation", flow_run_name=run_name, persist_result=False)
@@ -28,9 +28,10 @@ def reconciliation_flow(pipeline: str) -> list[str]:
     with session.hold("reconciliation"):
         repairs = reconcile(session)
         checks = verify_invariants(session)
-    page = dossiers.reconciliation_page(pipeline, repairs.done, repairs.unknown, checks)
-    reporting.show_page("reconciliation", pipeline, page)
-    broken = [f"{check.name}: {check.reason}" for check in checks if check.verdict is Verdict.FAIL]
-    if broken:
-        raise TerminalError(f"Broken invariants of {pipeline}: {' | '.join(broken)}")
+        page = dossiers.reconciliation_page(pipeline, repairs.done, repairs.unknown, checks)
+        reporting.show_page("reconciliation", pipeline, page)
+        alert_unknown(checks)
+        broken = [f"{check.name}: {check.reason}" for check in checks if check.verdict is Verdict.FAIL]
+        if broken:
+            raise TerminalError(f"Broken invariants of {pipeline}: {' | '.join(broken)}")
     return list(repairs.done)

@@ -48,7 +48,7 @@ def training_flow(
             return _train(config, session, reason, token, meter)
         except Exception as error:
             spent = _cost(config, meter, None)
-            training.record_training(session, "failed", f"{type(error).__name__}: {error}", spent, token)
+            training.record_failure(session, error, spent, token)
             raise
 
 
@@ -117,9 +117,7 @@ def _candidate(
     key = recipe.key(snapshot.digest, code_digest())
     fitted = training.fit_candidate(session, snapshot, recipe, key)
     training.log_candidate(session, run, snapshot, recipe, fitted, tags)
-    known = training.find_version(session, key)
-    version = known or training.register_candidate(session, run, snapshot, recipe, fitted, tags)
-    return version, fitted.scores
+    return training.register_candidate(session, run, snapshot, recipe, fitted, tags), fitted.scores
 
 
 def _row(one: Tried) -> Sequence[object]:

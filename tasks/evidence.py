@@ -13,7 +13,7 @@ from tasks.adapters.registry import ModelVersion
 from tasks.core import fitting, ledger
 from tasks.core.errors import ArtefactMismatch
 from tasks.core.features import ROW_ID, design_matrix
-from tasks.core.gates import CleanRoom, Footprint, Gate, GateEvidence, columns_named
+from tasks.core.gates import CleanRoom, Footprint, Gate, GateEvidence, columns_named, question_of
 from tasks.core.metrics import MetricName, problem_of
 from tasks.retrying import STEP
 from tasks.session import Session
@@ -43,13 +43,14 @@ def gather_evidence(
     clean, predicted, cost = _clean(session, candidate, metric, fresh, kept, tries)
     rival, cost_of_rival = (None, None) if champion is None else _ask(session, champion, metric, fresh, tries)
     looks = ledger.looks_of(session.journal.entries("promotion"))
-    replaces = None if champion is None else champion.number
+    replaces, question = None if champion is None else champion.number, question_of(gates, metric, seed)
     named = [name for name in columns_named(gates) if name in fresh.columns]
     return GateEvidence(
         metric=metric, actual=fresh[fitting.LABEL].to_numpy("float64"), candidate=predicted, champion=rival,
         champion_state="none" if champion is None else "present", dummy=_aligned(kept, fresh, "dummy"),
         blocks=fitting.days_of(fresh), clean=clean, seed=seed, row_set=ledger.row_set(fresh),
-        looks=ledger.times_looked(fresh, looks, version=candidate.number, replaces=replaces),
+        looks=ledger.times_looked(fresh, looks, version=candidate.number, replaces=replaces, question=question),
+        question=question,
         features=design_matrix(fresh, facts.features).reset_index(drop=True),
         columns=fresh[named].reset_index(drop=True), footprint=cost, champion_footprint=cost_of_rival,
     )  # fmt: skip
@@ -68,12 +69,14 @@ def _seen(session: Session, facts: Facts) -> "pd.Series":
 
 def _ask(
     session: Session, version: ModelVersion, metric: MetricName, rows: "pd.DataFrame", tries: int
-) -> tuple[np.ndarray, Footprint]:
+) -> tuple[np.ndarray, Footprint | None]:
     with TemporaryDirectory(prefix="keepfit-") as folder:
         path = registry.fetch(session.pipeline, version, Path(folder))
+        if rows.empty:
+            return np.empty(0), None  # no row is fresh to both: there is nothing to ask about
         matrix = design_matrix(rows, facts_of(version).features)
         answer = cleanroom.ask_in_clean_process(path, matrix, problem_of(metric), tries)
-        cost = Footprint(path.stat().st_size, answer.seconds / max(len(rows), 1), answer.memory)
+        cost = Footprint(path.stat().st_size, answer.seconds / len(rows), answer.memory)
         return answer.predicted, cost
 
 
@@ -93,8 +96,10 @@ def _clean(
     if kept is None:
         why = "what it predicted after the fit is not kept any more; train again"
         return CleanRoom(True, True, None, why), predicted, cost
+    if rows.empty:
+        return CleanRoom(True, True, None, "there are 0 rows that neither model was trained on"), predicted, cost
     apart = np.abs(predicted - _aligned(kept, rows, "prediction"))
-    return CleanRoom(True, True, float(apart.max()) if len(apart) else None, "loaded and asked"), predicted, cost
+    return CleanRoom(True, True, float(apart.max()), "loaded and asked"), predicted, cost
 
 
 def _aligned(kept: "pd.DataFrame | None", rows: "pd.DataFrame", column: str) -> np.ndarray:

@@ -13,7 +13,7 @@ from tasks.adapters.leases import Lease
 from tasks.adapters.registry import ModelVersion
 from tasks.core import championship
 from tasks.core.championship import PROMOTED, REFUSED, ROLLED_BACK, Reign
-from tasks.core.errors import NoChampion, NotFound
+from tasks.core.errors import NoChampion, NotFound, StoreConflict
 from tasks.core.gates import Gate, GateEvidence, judge_all
 from tasks.core.ledger import RowSet
 from tasks.core.results import Check, Decision, Verdict
@@ -23,11 +23,12 @@ from tasks.session import Session
 
 @dataclass(frozen=True)
 class Judgement:
-    """What the gates add up to, what each of them said, and the rows that decided."""
+    """What the gates add up to, what each of them said, the rows that decided, and what was asked of them."""
 
     answer: Check
     gates: tuple[Check, ...]
     row_set: RowSet | None
+    question: str = ""
 
 
 @task(name="read version", **STEP)
@@ -38,8 +39,21 @@ def read_version(session: Session, number: int) -> ModelVersion:
 
 @task(name="read champion", **STEP)
 def read_champion(session: Session) -> ModelVersion | None:
-    """The champion, or None when the registry answers that there is none; no answer is an error, not a None."""
-    return registry.champion_of(session.pipeline)
+    """The champion, or None when registry and journal say that there is none; no answer is an error, not a None.
+
+    Raises StoreConflict when the two differ: nothing is scored with or held against a version that has no receipt.
+    """
+    found, now = registry.champion_of(session.pipeline), championship.reign(session.journal.entries())
+    stands, wanted = found.number if found else None, now.champion if now else None
+    if stands != wanted:
+        mend = (
+            f"keepfit run reconciliation {session.pipeline}" if now else "take the alias off in MLflow and promote it"
+        )
+        raise StoreConflict(
+            f"The champion of {session.pipeline} is version {stands or 'none'} by the registry's alias and "
+            f"{wanted or 'none'} by the journal, which alone holds receipts. Next: {mend}."
+        )
+    return found
 
 
 @task(name="judge candidate", **STEP)
@@ -49,7 +63,7 @@ def judge_candidate(gates: Sequence[Gate], evidence: GateEvidence, first_champio
     has = {"present": True, "none": False}.get(evidence.champion_state)
     fault_point("promotion.judged")
     answer = championship.may_promote(answers, has_champion=has, first_champion=first_champion)
-    return Judgement(answer, answers, evidence.row_set)
+    return Judgement(answer, answers, evidence.row_set, evidence.question)
 
 
 @task(name="find receipt", **STEP)
@@ -77,12 +91,12 @@ def record_promotion(
     lease: Lease,
 ) -> Decision:
     """The receipt: written before any alias moves, so that a crash in between can be finished or never began."""
-    now = championship.reign(session.journal.entries())
+    now = _reign_before(session, "promotion")
     answer, chosen = judged.answer, judged.row_set
     evidence = {
         "version": candidate.number, "sha256": candidate.sha256, "replaces": champion.number if champion else None,
         "rows": {"count": chosen.rows, "digest": chosen.digest} if chosen else None,
-        "gates": [asdict(gate) for gate in judged.gates],
+        "question": judged.question, "gates": [asdict(gate) for gate in judged.gates],
     }  # fmt: skip
     decision = Decision(
         # A version that was refused may be judged again, as of a later moment.
@@ -95,6 +109,14 @@ def record_promotion(
     written = session.record(decision).decision
     fault_point("promotion.journaled")
     return written
+
+
+def _reign_before(session: Session, kind: str) -> Reign | None:
+    """Who stood before this run decided: its decision is there already where the answer to writing it was lost."""
+    own = (kind, session.run_id, session.as_of)
+    entries = [one for one in session.journal.entries()
+               if (one.decision.kind, one.decision.run_id, one.decision.as_of) != own]  # fmt: skip
+    return championship.reign(entries)
 
 
 @task(name="move aliases", **STEP)
@@ -124,7 +146,7 @@ def annotate_version(session: Session, version: ModelVersion, decision: Decision
 @task(name="roll back", **STEP)
 def roll_back(session: Session, to: int | None, who: str, why: str, lease: Lease) -> Decision:
     """Write the rollback into the journal: the champion steps down for the previous one, or for a version by number."""
-    now = championship.reign(session.journal.entries())
+    now = _reign_before(session, "rollback")
     if now is None:
         raise NoChampion(f"{session.pipeline} never had a champion, so there is nothing to roll back.")
     target = to if to is not None else now.previous

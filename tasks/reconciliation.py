@@ -3,7 +3,7 @@
 A repair that cannot be made now (a server is down) is reported and left for the next time; it never stops a run.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ from tasks import ingestion, monitoring, promotion
 from tasks.adapters import cleanroom, orchestrator, processes, registry, tracking
 from tasks.core import championship, invariants
 from tasks.core.championship import Reign
-from tasks.core.errors import ArtefactMismatch, KeepfitError
+from tasks.core.errors import ArtefactMismatch, KeepfitError, TransientError
 from tasks.core.results import Check, JournalEntry, Verdict
 from tasks.retrying import STEP
 from tasks.session import Session
@@ -44,7 +44,10 @@ def reconcile(session: Session) -> Repairs:
     unknown: list[str] = []
     for repair in (_batches, _aliases, _triggers, _dead_mlflow_runs, _dead_flow_runs, _leftovers):
         try:
-            done.extend(repair(session))
+            try:
+                done.extend(repair(session))
+            except TransientError:  # one lost answer is asked for again; a server that is down is left for next time
+                done.extend(repair(session))
         except KeepfitError as error:
             unknown.append(f"{repair.__name__.strip('_')}: {error}")
     for line in done:
@@ -140,6 +143,13 @@ def verify_invariants(session: Session) -> tuple[Check, ...]:
         ("I10 the journal is whole", lambda s: s.journal.verify()),
     ]
     return tuple(_answer(name, check, session) for name, check in checks)
+
+
+def alert_unknown(checks: Iterable[Check]) -> None:
+    """What could not be checked is not known to hold: that is an alert."""
+    for check in checks:
+        if check.verdict is Verdict.UNKNOWN:
+            get_run_logger().error("could not check %s: %s", check.name, check.reason)
 
 
 def _answer(name: str, check: Callable[[Session], list[str]], session: Session) -> Check:

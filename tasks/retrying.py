@@ -30,3 +30,11 @@ STEP: dict[str, Any] = {
     "retry_delay_seconds": RETRY_SECONDS,
     "retry_condition_fn": is_transient,
 }
+
+CACHED: dict[str, Any] = {
+    # Found again by the parameter `key`, in whatever run: such a step is never done twice.
+    **{name: option for name, option in STEP.items() if name != "cache_policy"},
+    "cache_key_fn": lambda _context, parameters: str(parameters["key"]),
+    "persist_result": True,
+    "result_serializer": "json",
+}

@@ -2,17 +2,21 @@
 
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from tasks.adapters import orchestrator
 from tasks.adapters.journal import Journal
 from tasks.adapters.leases import Lease, Leases
 from tasks.adapters.store import Store
-from tasks.core.results import Decision, JournalEntry
+from tasks.core.errors import KeepfitError, NoChampion, ServerUnavailable, StoreConflict
+from tasks.core.results import Decision, JournalEntry, Verdict
 
+_READ_ONLY = {"simulation"}
+_TOLD = "_keepfit_told"  # set on an error: the flows around the one that told it need not tell it again
 _log = logging.getLogger(__name__)
 
 
@@ -44,12 +48,49 @@ class Session:
     def hold(self, stage: str) -> Iterator[Lease]:
         """Hold the pipeline's lease for a stage; raises StoreConflict when another run is at work on it.
 
-        A run that was killed on this machine is succeeded at once; one that fell silent elsewhere is waited out.
+        A run that was killed on this machine is succeeded at once; one that fell silent elsewhere is waited out. What
+        ends the block in an error is told: by an alert, and as `unknown` in the journal.
         """
-        orchestrator.sign_flow_run(self.run_id)
-        with self.leases.hold(f"{stage}/{self.pipeline}", self.run_id, waiting=_log.warning) as lease:
-            yield lease
+        try:
+            _asked_twice(lambda: orchestrator.sign_flow_run(self.run_id))
+            with ExitStack() as held:
+                name = f"{stage}/{self.pipeline}"
+                yield _asked_twice(
+                    lambda: held.enter_context(self.leases.hold(name, self.run_id, waiting=_log.warning))
+                )
+        except (NoChampion, StoreConflict):
+            raise  # an answer, and another run that is at work: nothing has failed
+        except Exception as error:
+            if stage not in _READ_ONLY and not getattr(error, _TOLD, False):
+                self.tell_failure(stage, error, {})
+            raise
+
+    def tell_failure(self, stage: str, error: Exception, evidence: Mapping[str, Any], key: str | None = None) -> None:
+        """Say that a stage failed, so that nothing is known: an alert, and an entry in the journal if that answers."""
+        reason = reason_of(error)
+        _log.error("%s of %s failed, and nothing is decided on a guess: %s", stage, self.pipeline, reason)
+        with suppress(KeepfitError):  # what failed first is what people have to know
+            self.record(Decision(
+                key=key or f"failed:{stage}:{self.run_id}", pipeline=self.pipeline, kind=stage, verdict=Verdict.UNKNOWN,
+                outcome="failed", reason=reason, as_of=self.as_of, evidence=evidence, run_id=self.run_id,
+            ))  # fmt: skip
+        setattr(error, _TOLD, True)
 
     def record(self, decision: Decision) -> JournalEntry:
         """Write a decision into the journal, once per key."""
         return self.journal.record(decision, datetime.fromtimestamp(time.time(), UTC))
+
+
+def _asked_twice(call: Callable[[], Any]) -> Any:
+    """What a run asks before its first task has no task's retries: one lost answer is asked for again."""
+    try:
+        return call()
+    except ServerUnavailable:
+        time.sleep(1)
+        return call()
+
+
+def reason_of(error: Exception) -> str:
+    """Why, for the journal and for pages: our own messages quote no cell values, those of others may."""
+    name = type(error).__name__
+    return f"{name}: {error}" if isinstance(error, KeepfitError) else f"{name}; the log of this run says where"

@@ -26,7 +26,7 @@ from tasks.core.metrics import MetricName
 from tasks.core.policies import Policy
 from tasks.core.rehearsal import Setting, Trained
 from tasks.core.results import Window
-from tasks.retrying import STEP
+from tasks.retrying import CACHED, STEP
 from tasks.session import Session
 
 if TYPE_CHECKING:
@@ -74,9 +74,7 @@ def key_of(pinned: Pinned, setting: Setting, moments: Sequence[datetime], code_d
 @task(
     name="rehearse training",
     task_run_name="rehearse training as of {as_of:%Y-%m-%d}",
-    cache_key_fn=lambda _context, parameters: str(parameters["key"]),
-    persist_result=True,
-    result_serializer="json",
+    **CACHED,
 )
 def rehearse_training(pinned: Pinned, setting: Setting, as_of: datetime, code_digest: str, key: str) -> float:  # noqa: ARG001
     """Fit what a training as of a moment would fit, ahead of the policies that ask for it; gives its seconds."""
@@ -90,9 +88,7 @@ def rehearse_training(pinned: Pinned, setting: Setting, as_of: datetime, code_di
 @task(
     name="simulate policy",
     task_run_name="simulate {policy.kind}",
-    cache_key_fn=lambda _context, parameters: str(parameters["key"]),
-    persist_result=True,
-    result_serializer="json",
+    **CACHED,
 )
 def simulate_policy(
     pinned: Pinned,

@@ -23,7 +23,7 @@ from tasks.core.features import design_matrix
 from tasks.core.fitting import Recipe
 from tasks.core.results import Decision, Snapshot, Verdict, Window
 from tasks.core.splits import Split
-from tasks.retrying import STEP
+from tasks.retrying import CACHED, STEP
 from tasks.session import Session
 
 if TYPE_CHECKING:
@@ -57,9 +57,7 @@ def cut_snapshot(session: Session, snapshot: Snapshot, split: Split) -> dict[str
 @task(
     name="fit trial",
     task_run_name="fit {label}",
-    cache_key_fn=lambda _context, parameters: str(parameters["key"]),
-    persist_result=True,
-    result_serializer="json",
+    **CACHED,
 )
 def fit_trial(store: Store, snapshot: Snapshot, recipe: Recipe, key: str, label: str) -> dict[str, Any]:  # noqa: ARG001
     """Fit on the train part, score on the tuning part. Prefect keeps the result under `key`: never fitted twice."""
@@ -117,7 +115,12 @@ def log_candidate(
 def register_candidate(
     session: Session, run_id: str, snapshot: Snapshot, recipe: Recipe, fitted: Fitted, tags: Mapping[str, str]
 ) -> ModelVersion:
-    """Save the candidate with skops, register it with its digests, and move the alias `candidate`."""
+    """Save the candidate with skops, register it with its digests, and move the alias `candidate`.
+
+    This very fit stands as one version for ever, though its registration be cut off or its answer get lost.
+    """
+    if known := registry.find_version(session.pipeline, "keepfit.key", fitted.key):
+        return known
     model = fits.load(session.store, fitted.key)
     sample = design_matrix(labelled_rows(session.store, snapshot).head(5), recipe.features)
     model_id = registry.save_model(run_id, model, sample, provenance.model_requirements())
@@ -128,12 +131,6 @@ def register_candidate(
     registry.move_alias(session.pipeline, registry.CANDIDATE, version.number)
     fault_point("training.registered")
     return version
-
-
-@task(name="find version", **STEP)
-def find_version(session: Session, key: str) -> ModelVersion | None:
-    """The version that this very fit was registered as, if it was."""
-    return registry.find_version(session.pipeline, "keepfit.key", key)
 
 
 @task(name="close MLflow run", **STEP)
@@ -149,13 +146,22 @@ def record_training(
     """Write how this training ended into the journal; the token ties it to the breach that asked for it."""
     verdict = Verdict.PASS if outcome == "promoted" else Verdict.FAIL
     decision = Decision(
-        key=f"training:{token or session.run_id}:{outcome}", pipeline=session.pipeline, kind="training",
+        key=_key(session, outcome, token), pipeline=session.pipeline, kind="training",
         verdict=verdict, outcome=outcome, reason=reason, as_of=session.as_of, evidence={**evidence, "token": token},
         run_id=session.run_id,
     )  # fmt: skip
     session.record(decision)
     fault_point("training.journaled")
     return decision
+
+
+def record_failure(session: Session, error: Exception, evidence: Mapping[str, Any], token: str | None) -> None:
+    """Tell that this training came to no answer, with its cost and its token: it counts for the governor."""
+    session.tell_failure("training", error, {**evidence, "token": token}, _key(session, "failed", token))
+
+
+def _key(session: Session, outcome: str, token: str | None) -> str:
+    return f"training:{token or session.run_id}:{outcome}"
 
 
 def provenance_tags(session: Session, config_digest: str, reason: str, seed: int) -> dict[str, str]:

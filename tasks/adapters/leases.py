@@ -5,7 +5,7 @@ One SQL table (SQLite by default, PostgreSQL by URL). What is done under a lease
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -105,7 +105,8 @@ class Leases:
         """Hold a lease for the length of a block; a daemon thread renews it every third of its life.
 
         Raises StoreConflict when another holder is at work. A holder that shows no sign of life is waited out, at most
-        until its lease expires; `waiting` is told so. A lease that is lost inside the block shows in `check`.
+        until its lease expires. `waiting` is told so, and of a lease that could not be given back. A lease that is lost
+        inside the block shows in `check`.
         """
         lease = self._take(name, holder, seconds, waiting)
         done = Event()
@@ -116,8 +117,11 @@ class Leases:
         finally:
             done.set()
             keeper.join()
-            with suppress(KeepfitError):  # a lease that cannot be given back ends by itself
+            try:
                 self.release(lease)
+            except KeepfitError as error:  # it ends by itself
+                if waiting is not None:
+                    waiting(f"The lease {name!r} could not be given back and stands until it expires: {error}")
 
     def _take(self, name: str, holder: str, seconds: float, waiting: Callable[[str], None] | None) -> Lease:
         first: Lease | None = None

@@ -1,5 +1,7 @@
 """Prefect's API: start a retraining once per token, list and end flow runs. Events are for people, not decisions."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -65,27 +67,34 @@ def sign_flow_run(run_id: str) -> None:
     Raises:
         ServerUnavailable: Prefect did not answer.
     """
-    import httpx
     from prefect.client.orchestration import get_client
 
+    with answering("did not take the name of this run's process"), get_client(sync_client=True) as client:
+        client.update_flow_run_labels(UUID(run_id), {_PROCESS: processes.own()})
+
+
+@contextmanager
+def answering(what: str) -> Iterator[None]:
+    """Turn Prefect's and the connection's errors into ServerUnavailable; `what` Prefect did not do."""
+    import httpx
+    from prefect.exceptions import PrefectException
+
     try:
-        with get_client(sync_client=True) as client:
-            client.update_flow_run_labels(UUID(run_id), {_PROCESS: processes.own()})
-    except httpx.HTTPError as error:
+        yield
+    except (httpx.HTTPError, PrefectException, OSError) as error:
         raise ServerUnavailable(
-            f"Prefect did not take the name of this run's process ({type(error).__name__}). "
-            "Nothing was done; check `keepfit status` and run again."
+            f"Prefect {what} ({type(error).__name__}). Check `keepfit status` and run again."
         ) from error
 
 
 def running_flow_runs(pipeline: str) -> list[FlowRun]:
-    """Keepfit's flow runs of a pipeline that Prefect calls Running."""
+    """Keepfit's flow runs of a pipeline that Prefect calls Running. Raises ServerUnavailable."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import FlowFilter, FlowFilterName, FlowRunFilter, FlowRunFilterState
     from prefect.client.schemas.filters import FlowRunFilterStateType as StateFilter
     from prefect.client.schemas.objects import StateType
 
-    with get_client(sync_client=True) as client:
+    with answering("did not list its running flow runs"), get_client(sync_client=True) as client:
         named = FlowFilter(name=FlowFilterName(any_=list(FLOWS)))
         running = FlowRunFilter(state=FlowRunFilterState(type=StateFilter(any_=[StateType.RUNNING])))
         found = client.read_flow_runs(flow_filter=named, flow_run_filter=running, limit=200)
@@ -94,9 +103,9 @@ def running_flow_runs(pipeline: str) -> list[FlowRun]:
 
 
 def crash_flow_run(run_id: str, why: str) -> None:
-    """End a flow run whose process is gone, as Crashed, with the reason."""
+    """End a flow run whose process is gone, as Crashed, with the reason. Raises ServerUnavailable."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.objects import State, StateType
 
-    with get_client(sync_client=True) as client:
+    with answering("did not end a dead flow run"), get_client(sync_client=True) as client:
         client.set_flow_run_state(UUID(run_id), State(type=StateType.CRASHED, name="Crashed", message=why), force=True)

@@ -5,6 +5,7 @@ A run's status is never evidence of anything: a killed run stays RUNNING. Rows a
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -61,7 +62,7 @@ def answering() -> Iterator[None]:
 
 
 def _unavailable(what: str) -> str:
-    address = os.environ.get("MLFLOW_TRACKING_URI", "(MLFLOW_TRACKING_URI is not set)")
+    address = re.sub(r"//[^/@]*@", "//", os.environ.get("MLFLOW_TRACKING_URI", "(MLFLOW_TRACKING_URI is not set)"))
     return f"MLflow at {address} did not answer ({what}). Check `keepfit status`; nothing was changed."
 
 

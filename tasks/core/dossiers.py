@@ -20,6 +20,7 @@ _NEXT = {
     "suppressed": "No retraining: a limit of the governor stands in the way. See `governor` in the pipeline's file.",
     "breaker open": "**Look at the last trainings**: they promoted nothing, so none starts by itself any more. With "
     "the cause mended, `keepfit run training {pipeline}`; its promotion closes the breaker.",
+    "failed": "**Look at it**: nothing could be decided, for the reason above. Mend that and run again.",
     "promoted": "This version is champion now; the next scoring uses it. `keepfit rollback {pipeline}` takes it back.",
     "refused": "The champion stays. A later training, with more labels, may pass. Gates stand in the pipeline's file.",
 }

@@ -50,20 +50,21 @@ def _names(decision: Decision) -> tuple[str, ...]:
 def came_from(entries: Sequence[JournalEntry], entry: JournalEntry) -> list[JournalEntry]:
     """The decisions that this one rests on, and those that these rest on, oldest first; no champion's whole life."""
     found: dict[int, JournalEntry] = {}
-    ahead = list(_causes(entries, entry))
+    known = _Index(entries)
+    ahead = list(_causes(known, entry))
     while ahead:
         cause = ahead.pop()
         if cause.sequence not in found:
             found[cause.sequence] = cause
-            ahead += [] if cause.decision.kind in _LEAVES else _causes(entries, cause)
+            ahead += [] if cause.decision.kind in _LEAVES else _causes(known, cause)
     return [found[number] for number in sorted(found)]
 
 
 def led_to(entries: Sequence[JournalEntry], entry: JournalEntry) -> list[JournalEntry]:
     """The decisions that rest on this one, and those that rest on these, oldest first; checks of a champion end it."""
     found: dict[int, JournalEntry] = {}
-    ahead = [entry]
-    causes = {one.sequence: {cause.sequence for cause in _causes(entries, one)} for one in entries}
+    ahead, known = [entry], _Index(entries)
+    causes = {one.sequence: {cause.sequence for cause in _causes(known, one)} for one in entries}
     while ahead:
         cause = ahead.pop()
         if cause is not entry and cause.decision.kind in _LEAVES:
@@ -74,39 +75,49 @@ def led_to(entries: Sequence[JournalEntry], entry: JournalEntry) -> list[Journal
     return [found[number] for number in sorted(found)]
 
 
-def _causes(entries: Sequence[JournalEntry], entry: JournalEntry) -> Iterator[JournalEntry]:
+class _Index:
+    """Entries by their key, and by kind with the token or version that they speak of: a journal holds years."""
+
+    def __init__(self, entries: Sequence[JournalEntry]) -> None:
+        self.by: dict[tuple[str, str], list[JournalEntry]] = {}
+        for entry in entries:
+            told = entry.decision.evidence
+            names = [(entry.decision.kind, f"{name} {told[name]}") for name in ("token", "version") if name in told]
+            for name in [("key", entry.decision.key), *names]:
+                self.by.setdefault(name, []).append(entry)
+
+    def keyed(self, keys: Iterable[str]) -> list[JournalEntry]:
+        """The entries of these keys, in order."""
+        return sorted((one for key in set(keys) for one in self.by.get(("key", key), ())), key=lambda e: e.sequence)
+
+    def about(self, kind: str, name: str, value: Any) -> list[JournalEntry]:
+        """The entries of a kind whose token or version this is, in order; none for None."""
+        return [] if value is None else self.by.get((kind, f"{name} {value}"), [])
+
+
+def _causes(known: _Index, entry: JournalEntry) -> Iterator[JournalEntry]:
     """What a decision rests on directly: by token, by model version, by batch."""
     decision = entry.decision
     evidence = decision.evidence
     if decision.kind in {"trigger", "training"} and (token := evidence.get("token")):
         kind = "monitoring" if decision.kind == "trigger" else "trigger"
-        yield from _with(entries, kind, token=token)
+        yield from known.about(kind, "token", token)
     if decision.kind == "governor":
-        yield from (one for one in entries if one.decision.key in evidence.get("rests_on", ()))
+        yield from known.keyed(evidence.get("rests_on", ()))
     if decision.kind == "promotion":
         # The training writes its end down after the promotion that it asked for.
-        yield from _with(entries, "training", version=evidence.get("version"))[:1]
+        yield from known.about("training", "version", evidence.get("version"))[:1]
     if decision.kind in {"monitoring", "scoring"}:
-        yield from _crowned(entries, entry, evidence.get("version"))
+        yield from _crowned(known, entry, evidence.get("version"))
     if decision.kind == "rollback":
-        yield from _crowned(entries, entry, evidence.get("replaces"))
+        yield from _crowned(known, entry, evidence.get("replaces"))
     if decision.kind == "scoring":
-        batches = {f"ingestion:{batch}" for batch in evidence.get("batches", ())}
-        yield from (one for one in entries if one.decision.key in batches)
+        yield from known.keyed(f"ingestion:{batch}" for batch in evidence.get("batches", ()))
 
 
-def _with(entries: Sequence[JournalEntry], kind: str, **wanted: Any) -> list[JournalEntry]:
-    return [
-        one
-        for one in entries
-        if one.decision.kind == kind
-        and all(value is not None and one.decision.evidence.get(name) == value for name, value in wanted.items())
-    ]
-
-
-def _crowned(entries: Sequence[JournalEntry], entry: JournalEntry, version: Any) -> list[JournalEntry]:
+def _crowned(known: _Index, entry: JournalEntry, version: Any) -> list[JournalEntry]:
     """The promotion or rollback that made this version the champion that the entry looked at."""
-    changes = _with(entries, "promotion", version=version) + _with(entries, "rollback", version=version)
+    changes = known.about("promotion", "version", version) + known.about("rollback", "version", version)
     before = [one for one in changes if one.decision.verdict is Verdict.PASS and one.sequence < entry.sequence]
     return sorted(before, key=lambda one: one.sequence)[-1:]
 
@@ -153,9 +164,12 @@ def _numbers(checks: Sequence[Check]) -> str:
 
 def _told(title: str, story: Sequence[JournalEntry]) -> list[str]:
     rows: list[tuple[object, ...]] = []
+    alike: dict[tuple[str, str], list[JournalEntry]] = {}
+    for entry in story:
+        alike.setdefault((entry.decision.kind, entry.decision.outcome), []).append(entry)
     for entry in story:
         decision = entry.decision
-        same = [one for one in story if (one.decision.kind, one.decision.outcome) == (decision.kind, decision.outcome)]
+        same = alike[decision.kind, decision.outcome]
         if len(same) > _SHOWN and decision.kind in _LEAVES:
             if entry is same[0]:
                 told = f"{len(same)} times, until {same[-1].decision.as_of:%Y-%m-%d}"

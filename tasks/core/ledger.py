@@ -28,11 +28,15 @@ class RowSet:
 
 @dataclass(frozen=True)
 class Look:
-    """A comparison that was made: candidate and champion by version, and the window of the rows that decided it."""
+    """A comparison that was made: candidate and champion by version, the window of the rows that decided, the question.
+
+    `question` names what was asked about them (`gates.question_of`); "" where nobody wrote that down.
+    """
 
     version: int
     replaces: int | None
     window: Window
+    question: str = ""
 
 
 def row_set(frame: "pd.DataFrame") -> RowSet | None:
@@ -49,12 +53,18 @@ def row_set(frame: "pd.DataFrame") -> RowSet | None:
 def looks_of(entries: Sequence[JournalEntry]) -> tuple[Look, ...]:
     """The comparisons behind the promotions and refusals among the entries, each once, however often it was repeated.
 
-    A version is judged on the rows of its own snapshot: the same two contestants are the same comparison, and give the
-    same answer. A judgement that never came to a difference has not looked.
+    A version is judged on the rows of its own snapshot: the same question about the same two contestants gives the same
+    answer. Another metric, margin or seed is another question, and may give another. A judgement that never came to a
+    difference has not looked.
     """
     decided = [entry.decision for entry in entries if entry.decision.kind == "promotion"]
     found = [
-        Look(int(one.evidence["version"]), one.evidence.get("replaces"), one.window)
+        Look(
+            int(one.evidence["version"]),
+            one.evidence.get("replaces"),
+            one.window,
+            str(one.evidence.get("question", "")),
+        )
         for one in decided
         if one.window is not None and _compared(one)
     ]
@@ -62,7 +72,7 @@ def looks_of(entries: Sequence[JournalEntry]) -> tuple[Look, ...]:
 
 
 def times_looked(
-    frame: "pd.DataFrame", looks: Sequence[Look], *, version: int, replaces: int | None
+    frame: "pd.DataFrame", looks: Sequence[Look], *, version: int, replaces: int | None, question: str = ""
 ) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
     """How many comparisons other than the given one each row of the frame has decided, shape (rows,).
 
@@ -73,7 +83,7 @@ def times_looked(
     times = pd.to_datetime(frame[EVENT_TIME], utc=True)
     counts = np.zeros(len(frame), dtype="int64")
     for look in looks:
-        if (look.version, look.replaces) != (version, replaces):
+        if (look.version, look.replaces, look.question) != (version, replaces, question):
             counts += ((times >= look.window.start) & (times < look.window.end)).to_numpy("int64")
     return counts
 

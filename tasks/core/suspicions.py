@@ -144,8 +144,8 @@ def _only_moves_on(values: pd.Series, times: pd.Series) -> bool:
     """Whether no value returns once time has passed it: numbers in either direction, texts in order of appearance."""
     known = values.notna() & times.notna()
     ordered = pd.DataFrame({"value": values[known], "time": times[known]}).sort_values("time", kind="stable")
-    if ordered["time"].nunique() < 3:  # noqa: PLR2004 - two instants prove nothing
-        return False
+    if ordered["time"].nunique() < 3 or ordered["value"].nunique() < 2:  # noqa: PLR2004 - two instants prove nothing,
+        return False  # and one value (a flag that is set or missing) does not move
     if ordered["value"].dtype == object:
         ordered["value"] = pd.factorize(ordered["value"])[0]
     spans = ordered.astype({"value": float}).groupby("time")["value"].agg(["min", "max"])

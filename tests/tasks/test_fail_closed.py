@@ -1,40 +1,60 @@
-"""Fail closed: while registry or store fail, no alias moves and nothing retrains that was not decided, and it is told.
+"""Fail closed: whatever vendor fails at whatever call, nothing moves or starts on a guess; it is told, and mended.
 
-Some of the calls; all of them, each once and for good: `python -m benchmarks --only failures`.
+A spread of the calls; all of them, for good, once and with a lost answer: `python -m benchmarks --only failures`.
 """
 
 import pytest
 
 from benchmarks import failures
+from benchmarks.failing import VENDORS
+from benchmarks.ground import DAYS, PER_DAY
 
-# Every vendor and stage; the steps meet the question for the champion, the receipt, the aliases and the decision.
-CASES = [("promotion", "registry", 4), ("promotion", "store", 5), ("monitoring", "registry", 3),
-         ("monitoring", "store", 11)]  # fmt: skip
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+# Each vendor and each stage, at calls that matter: the receipt, the aliases, the decision and its sending, the scores.
+DOWN = [
+    ("training", "tracking", 7),
+    ("promotion", "journal", 18),
+    ("promotion", "registry", 12),
+    ("monitoring", "orchestrator", 3),
+    ("scoring", "store", 10),
+    ("reconciliation", "leases", 5),
+]
+LOST = [("promotion", "journal", 18), ("monitoring", "journal", 16)]
+# What a stage comes to, sooner or later.
+DONE = {
+    "training": lambda state: state.champion == 3,
+    "promotion": lambda state: state.champion == 2,
+    "monitoring": lambda state: len(state.started) == 1,
+    "scoring": lambda state: state.predictions == DAYS * PER_DAY,
+    "reconciliation": lambda state: state.champion == 2 and len(state.started) == 1,
+}
 
 
 @pytest.fixture(scope="module")
 def ground(tmp_path_factory):
-    return failures.prepare(tmp_path_factory.mktemp("failures") / "home")
+    return failures.prepare(tmp_path_factory.mktemp("failures"))
 
 
-@pytest.mark.parametrize(("stage", "vendor", "step"), CASES)
-def test_a_vendor_that_fails_for_good_moves_nothing_starts_nothing_and_is_told(ground, stage, vendor, step):
-    *failed, untouched = failures.in_turn(ground, stage, vendor, outage=True, step=step)
-    assert len(failed) >= 2
-    assert [line for one in failed for line in one.wrong] == []
-    assert all(one.error for one in failed), "an outage ends the run"
-    # Before the first decision stands in the journal nothing can have moved or started.
-    assert all(one.aliases["champion"] == 1 for one in failed if 2 not in one.receipts)
-    assert all(not one.started for one in failed if not one.decided)
-    assert failed[0].aliases["champion"] == 1
-    assert failed[0].started == []
-    # The same run without a failure does both: the test would see it.
-    assert (untouched.aliases["champion"], len(untouched.started)) == ((2, 0) if stage == "promotion" else (1, 1))
+@pytest.mark.parametrize(("stage", "vendor", "at"), DOWN)
+def test_a_vendor_that_is_down_moves_nothing_starts_nothing_is_told_and_mended(ground, stage, vendor, at):
+    ended = failures.run(ground, stage, vendor, at, "for good")
+    assert ended.fired, "the flow makes fewer calls than that"
+    assert ended.wrong(ended) == []
+    assert ended.error or ended.alerts
+    assert not DONE[stage](ended.then)
+    assert ended.then.champion == 1
+    assert DONE[stage](ended.later)
 
 
-@pytest.mark.parametrize("stage", ["promotion", "monitoring"])
-def test_one_lost_answer_while_repairing_is_told_and_the_rest_is_judged_on_whole_evidence(ground, stage):
-    found = failures.run(ground, stage, failures.failing_registry, 1, outage=False)
-    assert (found.fired, found.wrong) == (True, [])
-    assert found.error or found.alerts
+@pytest.mark.parametrize(("stage", "vendor", "at"), LOST)
+def test_an_answer_that_is_lost_once_changes_nothing(ground, stage, vendor, at):
+    undisturbed = failures.run(ground, stage, vendor, 0, "once")
+    assert (undisturbed.fired, DONE[stage](undisturbed.then)) == (False, True)
+    ended = failures.run(ground, stage, vendor, at, "answer lost")
+    assert (ended.fired, ended.error, ended.wrong(undisturbed)) == (True, None, [])
+
+
+def test_every_vendor_and_every_stage_is_in_the_spread():
+    assert {vendor for _, vendor, _ in DOWN + LOST} == set(VENDORS)
+    assert {stage for stage, _, _ in DOWN} == set(failures.STAGES)

@@ -18,7 +18,7 @@ from tasks.core.estimators import Linear
 from tasks.core.features import Features
 from tasks.core.fitting import Recipe
 from tasks.core.gates import BeatsChampion, BeatsDummy, CleanProcess, Sanity
-from tasks.core.results import Check, Verdict
+from tasks.core.results import Check, Decision, Verdict
 from tasks.core.splits import Split
 from tasks.session import Session
 
@@ -85,6 +85,24 @@ def test_rows_that_the_champion_has_learnt_from_are_out_of_the_duel(session, con
     assert answer.verdict is Verdict.FAIL
 
 
+def test_without_a_row_that_is_fresh_to_both_nothing_is_known(session, contestants, monkeypatch):
+    """An old version, judged again, whose evaluation rows have all been learnt from since."""
+    candidate, champion = contestants
+    monkeypatch.setattr(evidence, "_seen", lambda _session, facts: labelled_ids(session, facts))
+    answer, gates = judged(evidence_of(session, candidate, champion))
+    assert answer.verdict is Verdict.UNKNOWN
+    assert [gate.verdict for gate in gates] == [Verdict.UNKNOWN] * len(GATES)
+    assert "0 rows" in next(gate.reason for gate in gates if gate.name == "beats_champion")
+
+
+def labelled_ids(session, facts):
+    return training.labelled_rows(session.store, facts.snapshot)["_row_id"]
+
+
+def test_one_fit_is_one_version_however_often_it_is_registered(session):
+    assert trained(session, EARLY).number == trained(session, EARLY).number
+
+
 def test_one_changed_byte_in_the_registered_file_refuses_the_promotion(session):
     candidate = trained(session, judged_on("6d"))
     good, _ = judged(evidence_of(session, candidate, None))
@@ -143,6 +161,23 @@ def test_who_lost_the_lease_writes_no_receipt_and_takes_nobody_back(session, con
         promotion.roll_back.fn(session, candidate.number, "somebody", "a drill", lease)
     assert session.journal.entries("rollback") == []
     session.leases.release(taken)
+
+
+@pytest.mark.parametrize("to", [None, 1])
+def test_a_rollback_whose_answer_was_lost_is_one_rollback(tmp_path, monkeypatch, to):
+    store = Store(str(tmp_path / "store"), "p")
+    session = Session(store, f"sqlite:///{tmp_path}/control.db", START, "this run")
+    for number, replaces in ((1, None), (2, 1)):
+        told = {"version": number, "sha256": f"s{number}", "replaces": replaces, "gates": []}
+        session.record(
+            Decision(f"k{number}", "p", "promotion", Verdict.PASS, "promoted", "", START, None, told, f"run {number}")
+        )
+    monkeypatch.setattr(registry, "version_of", lambda _, number: registry.ModelVersion(number, "", {}))
+    monkeypatch.setattr(registry, "fetch", lambda *_: None)
+    lease = session.leases.acquire("promotion/p", "this run", 60)
+    first, again = (promotion.roll_back.fn(session, to, "ann", "odd", lease) for _ in range(2))
+    assert again == first
+    assert [entry.decision.kind for entry in session.journal.entries()] == ["promotion", "promotion", "rollback"]
 
 
 def judged_on(evaluation):

@@ -104,17 +104,22 @@ def try_append(table: Any, rows: "pa.Table", application: str, version: int) -> 
 
 
 def compact(uri: str) -> int:
-    """Merge small files, write a checkpoint; versions and transactions stay. Gives the number of files merged."""
-    from deltalake.exceptions import CommitFailedError
+    """Merge small files, write a checkpoint; versions and transactions stay. Gives the number of files merged.
+
+    Raises StoreConflict and ServerUnavailable; what stood before stands then, too.
+    """
+    from deltalake.exceptions import CommitFailedError, DeltaError
 
     table = open_table(uri)
     if table is None:
         return 0
     try:
         removed = int(table.optimize.compact()["numFilesRemoved"])
+        table.create_checkpoint()
     except CommitFailedError:
         raise StoreConflict(f"Another writer changed table {uri} while it was compacted; compact it later.") from None
-    table.create_checkpoint()
+    except (DeltaError, OSError) as error:
+        raise unreadable(uri, error, "written") from None
     return removed
 
 

@@ -3,6 +3,8 @@
 A refusal is a `fail`, what could not be judged is `unknown`, and neither promotes (`results.overall`).
 """
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
@@ -26,7 +28,7 @@ from tasks.core.results import Check, Verdict
 __all__ = [
     "BeatsChampion", "BeatsDummy", "Calibration", "CleanProcess", "CleanRoom", "Floor", "Footprint", "Gate",
     "GateEvidence", "Groups", "Resources", "Sanity", "Slices", "SuspiciousFeatures", "columns_named", "judge_all",
-    "misfit",
+    "misfit", "question_of",
 ]  # fmt: skip
 
 
@@ -40,6 +42,12 @@ def columns_named(gates: Sequence["Gate"]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for gate in gates if isinstance(gate, Slices | Groups) for name in gate.columns))
 
 
+def question_of(gates: Sequence["Gate"], metric: str, seed: int) -> str:
+    """SHA-256 (16 hex digits) that is equal exactly when gates with their settings, metric and seed are."""
+    asked = [metric, seed, [gate.model_dump(mode="json") for gate in gates]]
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
+
+
 def misfit(gates: Sequence["Gate"], roles: Mapping[str, str], problem: Problem) -> str | None:
     """Why a gate can never pass for columns of these roles (by name) and this problem, or None."""
     for gate in gates:
@@ -51,6 +59,11 @@ def misfit(gates: Sequence["Gate"], roles: Mapping[str, str], problem: Problem) 
         rate = isinstance(gate, Groups) and gate.measure != "metric"
         if problem != "binary" and (rate or isinstance(gate, Calibration)):
             return f"gate {gate.kind}{' with a rate' if rate else ''} judges a binary problem only"
+        if isinstance(gate, SuspiciousFeatures):
+            made = ("calendar_",)  # features that the pipeline makes of the time
+            strange = [name for name in gate.allow if roles.get(name) != "feature" and not name.startswith(made)]
+            if strange:
+                return f"gate {gate.kind} allows {strange[0]}, which is no column with the role feature"
     return None
 
 

@@ -49,7 +49,8 @@ class GateEvidence:
 
     `champion_state` tells "the registry says there is none" from "the registry did not answer". `blocks` holds one
     block id (a day) per row; `dummy` is the prediction of the baseline that ignores all features. `row_set` names the
-    rows, and `looks` counts for each how many other comparisons it has decided (`tasks.core.ledger`; None: not one).
+    rows, and `looks` counts for each how many other comparisons it has decided (`tasks.core.ledger`; None: not one);
+    `question` names what is asked of them.
     `features` is the candidate's matrix and `columns` holds the event columns that gates name, one line per row each.
     """
 
@@ -64,6 +65,7 @@ class GateEvidence:
     seed: int
     looks: np.ndarray | None = None
     row_set: RowSet | None = None
+    question: str = ""
     features: "pd.DataFrame | None" = None
     columns: "pd.DataFrame | None" = None
     footprint: Footprint | None = None

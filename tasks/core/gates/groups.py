@@ -46,7 +46,7 @@ class Groups(GateKind):
     measure: Measure = "metric"
     max_gap: NonNegative
     confidence: Confidence = 0.95
-    min_rows: int = Field(default=100, ge=2, description="Smaller groups are not compared.")
+    min_rows: int = Field(default=100, ge=2, description="Groups with fewer rows that count are not compared.")
 
     def judge(self, evidence: GateEvidence) -> Check:
         """Pass when every gap is surely within the bound, fail when one is surely beyond it, unknown between.
@@ -105,7 +105,7 @@ class Groups(GateKind):
             try:
                 blocks = effective_blocks(metric, actual[rows], codes[rows])
                 value = score(metric, actual[rows], evidence.candidate[rows])
-                if part.rows.sum() >= self.min_rows and blocks >= MIN_BLOCKS:
+                if rows.sum() >= self.min_rows and blocks >= MIN_BLOCKS:
                     run = scorer(metric, actual[rows], evidence.candidate[rows], codes[rows])
                     found.append((part, value, blocks, _on_known_blocks(run, int(codes[rows].max()) + 1)))
             except DataRejected:

@@ -1,6 +1,7 @@
 """The gate `resources`: what a model costs to keep and to ask, against the champion and against fixed limits."""
 
-from typing import Annotated, Literal
+import math
+from typing import Annotated, Literal, TypeGuard
 
 from pydantic import Field, FiniteFloat
 
@@ -25,8 +26,9 @@ class Resources(GateKind):
     def judge(self, evidence: GateEvidence) -> Check:
         """Unknown when the candidate was not measured, or a champion stands that was not; every excess is named."""
         mine, other = evidence.footprint, evidence.champion_footprint
-        if mine is None or (other is None and evidence.champion_state != "none"):
-            who = "candidate" if mine is None else "champion"
+        alone = other is None and evidence.champion_state == "none"
+        if not _measured(mine) or not (alone or _measured(other)):
+            who = "champion" if _measured(mine) else "candidate"
             return Check(self.kind, Verdict.UNKNOWN, f"the {who} was not measured in a clean process; run it again")
         numbers: dict[str, Number] = {**vars(mine), "margin": self.margin}
         if other is not None:
@@ -47,3 +49,8 @@ class Resources(GateKind):
         if value <= (1 + self.margin) * usual:
             return None
         return f"{value:.3g} {_NAMES[name]}, more than {1 + self.margin:g} times the champion's {usual:.3g}"
+
+
+def _measured(footprint: Footprint | None) -> TypeGuard[Footprint]:
+    """A cost that is no number is above no limit, and not known to be below one either."""
+    return footprint is not None and all(math.isfinite(value) for value in vars(footprint).values())

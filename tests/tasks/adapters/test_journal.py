@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
+from deltalake.table import TableOptimizer
 
 from tasks.adapters.journal import Journal
 from tasks.adapters.store import Store
-from tasks.core.errors import ArtefactMismatch, StoreConflict
+from tasks.core.errors import ArtefactMismatch, ServerUnavailable, StoreConflict
 from tasks.core.results import Decision, Verdict, Window
 from tests.tasks.adapters.processes import run_all
 
@@ -67,6 +68,21 @@ def test_compaction_keeps_the_chain_and_the_keys(journal):
     assert journal.store.compact("decisions") == 12
     assert journal.record(decision("k3"), NOW).sequence == 4
     assert journal.record(decision("new"), NOW).sequence == 13
+    assert journal.verify() == []
+
+
+@pytest.mark.parametrize("step", ["compact", "create_checkpoint"])
+def test_an_entry_stands_though_the_small_files_could_not_be_merged(journal, monkeypatch, step):
+    """Every twentieth entry merges them, after it was written: a full disk there is no reason to fail."""
+
+    def fails(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(TableOptimizer if step == "compact" else DeltaTable, step, fails)
+    entries = [journal.record(decision(f"k{number}"), NOW) for number in range(20)]
+    assert entries[-1].sequence == 20
+    with pytest.raises(ServerUnavailable, match="No space left"):
+        journal.store.compact("decisions")
     assert journal.verify() == []
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -177,3 +178,16 @@ def test_a_reason_never_becomes_markup_or_a_row(text):
     told = explanation_page(entries, entries[0])
     assert len(told.split("\n")) == len(calm.split("\n"))
     assert "<" not in told
+
+
+def test_a_journal_of_years_is_told_in_a_moment():
+    """6 000 entries took 6 s as long as each one searched all others, and take a tenth of a second."""
+    told = [("training", "promoted", {"version": 1}), ("promotion", "promoted", {"version": 1, "gates": []})]
+    for number in range(2_000):
+        told += [("ingestion", "accepted", {"batch": str(number)}), ("monitoring", "quiet", {"version": 1}),
+                 ("scoring", "scored", {"version": 1, "batches": {str(number): 9}})]  # fmt: skip
+    entries = journal(*told)
+    began = process_time()
+    page = explanation_page(entries, entries[1])
+    assert process_time() - began < 2
+    assert "2000 times" in page

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tasks.core.gates import BeatsChampion, BeatsDummy, question_of
 from tasks.core.journal import chain
 from tasks.core.ledger import Look, confidence_at, looks_of, row_set, times_looked
 from tasks.core.results import Decision, Verdict, Window
@@ -24,12 +25,12 @@ def frame(first, last, ids="r"):
     return pd.DataFrame({"_row_id": [f"{ids}{n}" for n in days], "_event_time": [day(n) for n in days]})
 
 
-def judged(version, replaces, first, last, *, difference=0.1, kind="promotion", at=0):
+def judged(version, replaces, first, last, *, difference=0.1, kind="promotion", at=0, question=""):
     gates = [{"name": "sanity", "numbers": {}}, {"name": "beats_champion", "numbers": {"difference": difference}}]
     window = None if first is None else Window(day(first), day(last))
     return Decision(
         f"{kind}:{version}:{replaces}:{at}", "p", kind, Verdict.FAIL, "refused", "because", day(99), window,
-        {"version": version, "replaces": replaces, "gates": gates},
+        {"version": version, "replaces": replaces, "gates": gates, "question": question},
     )  # fmt: skip
 
 
@@ -70,6 +71,23 @@ def test_no_row_that_decided_is_forgotten(windows, first, length):
     rows = frame(first, first + length)
     truly = [sum(at <= n < at + long for at, long in windows) for n in range(first, first + length)]
     assert times_looked(rows, looks, version=99, replaces=0).tolist() == truly
+
+
+def test_another_question_about_the_same_two_is_another_look():
+    """A candidate that was refused is asked about again with another seed or margin, until it passes."""
+    asked = [judged(2, 1, 0, 10, at=n, question=question) for n, question in enumerate(["a", "a", "b", "c"])]
+    looks = looks_of(journal(*asked))
+    assert [look.question for look in looks] == ["a", "b", "c"]
+    assert times_looked(frame(0, 2), looks, version=2, replaces=1, question="d").tolist() == [3, 3]
+    assert times_looked(frame(0, 2), looks, version=2, replaces=1, question="b").tolist() == [2, 2]
+
+
+def test_a_question_is_named_by_all_that_may_change_its_answer():
+    gates = (BeatsDummy(), BeatsChampion(margin=0.1))
+    changed = [((BeatsDummy(), BeatsChampion(margin=0.2)), "mae", 0), (gates[:1], "mae", 0), (gates, "mae", 1),
+               (gates, "rmse", 0), (gates[::-1], "mae", 0)]  # fmt: skip
+    assert len({question_of(*one) for one in [(gates, "mae", 0), *changed]}) == 6
+    assert question_of((BeatsDummy(margin=0.0), BeatsChampion(margin=0.1)), "mae", 0) == question_of(gates, "mae", 0)
 
 
 def test_a_row_set_is_named_by_its_rows_in_any_order():

@@ -202,6 +202,13 @@ def test_a_month_that_comes_round_again_is_a_feature_and_one_that_does_not_is_a_
     assert roles(profile(monthly(270), "y", "at"))["mnth"] == "ignore"
 
 
+@pytest.mark.parametrize("mark", ["yes", "1"])
+def test_a_flag_that_is_set_or_missing_is_no_clock(mark):
+    flag = np.where(np.random.default_rng(9).random(ROWS) < 0.3, mark, "")
+    found = profile(customers().assign(vip=flag), "left", "signed_up").column("vip")
+    assert found.role == "feature", found.evidence
+
+
 @pytest.mark.parametrize(("unit", "form"), [(1, "epoch_seconds"), (1000, "epoch_milliseconds")])
 def test_whole_numbers_can_be_the_time_when_they_are_named(unit, form):
     frame = customers()

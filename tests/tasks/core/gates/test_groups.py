@@ -86,3 +86,15 @@ def test_small_groups_are_left_out_and_one_group_alone_is_no_comparison():
     alone = pd.DataFrame({"sex": ["f"] * 6000})
     assert Groups(columns=("sex",), max_gap=1).judge(evidence(**{**vars(given), "columns": alone})).verdict is UNKNOWN
     assert judge_all([Groups(columns=("nowhere",), max_gap=1)], given)[0].verdict is UNKNOWN
+
+
+def test_a_rate_is_not_compared_on_fewer_rows_than_asked_for():
+    """Seven positives in each group, all found: no resample differs, and nobody knows the rates to within 0.05."""
+    given = world(rows=400)
+    rare = np.zeros(400, dtype=int)
+    for name in ("f", "m"):
+        rare[np.flatnonzero(given.columns["sex"] == name)[::29][:7]] = 1
+    sure = evidence(**{**vars(given), "actual": rare, "candidate": np.where(rare == 1, 0.9, 0.2)})
+    gate = Groups(columns=("sex",), measure="true_positive_rate", max_gap=0.05)
+    assert gate.judge(sure).verdict is UNKNOWN
+    assert Groups(columns=("sex",), measure="false_positive_rate", max_gap=0.05).judge(sure).verdict is PASS

@@ -43,3 +43,14 @@ def test_what_was_not_measured_is_unknown():
     assert Resources().judge(evidence(footprint=None)).verdict is UNKNOWN
     assert Resources().judge(evidence(champion_footprint=None)).verdict is UNKNOWN
     assert Resources().judge(evidence(champion_footprint=None, champion_state="unknown")).verdict is UNKNOWN
+
+
+@pytest.mark.parametrize("name", ["size", "seconds_per_row", "memory"])
+def test_a_cost_that_is_no_number_is_no_pass(name):
+    nothing = float("nan")
+    alone = {"champion": None, "champion_state": "none", "champion_footprint": None}
+    first = evidence(**alone, footprint=replace(SMALL, **{name: nothing}))
+    assert Resources().judge(first).verdict is UNKNOWN
+    assert Resources(**{f"max_{name}": 1e9}).judge(first).verdict is UNKNOWN
+    assert judged(**{name: nothing}).verdict is UNKNOWN
+    assert Resources().judge(evidence(champion_footprint=replace(SMALL, **{name: nothing}))).verdict is UNKNOWN

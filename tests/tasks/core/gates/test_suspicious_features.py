@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.core.gates import SuspiciousFeatures
+from tasks.core.gates import SuspiciousFeatures, misfit
 from tests.tasks.core.gates.evidence import FAIL, PASS, UNKNOWN, evidence
 
 
@@ -58,3 +58,10 @@ def test_what_cannot_be_looked_at_is_unknown():
     everything = SuspiciousFeatures(allow=("hint", "plan")).judge(evidence())
     assert everything.verdict is not FAIL
     assert everything.numbers["features"] == 0
+
+
+def test_an_allowance_for_a_column_that_the_pipeline_does_not_have_is_refused():
+    roles = {"hint": "feature", "sex": "protected", "when": "time"}
+    assert misfit([SuspiciousFeatures(allow=("hint",))], roles, "binary") is None
+    for name in ("hnit", "sex", "when"):
+        assert f"allows {name}" in misfit([SuspiciousFeatures(allow=("hint", name))], roles, "binary")

@@ -1,0 +1,48 @@
+"""A repair that met one lost answer is made; one whose server is down is told and left, and the others are made."""
+
+import logging
+
+import pytest
+
+from tasks import reconciliation
+from tasks.core.errors import ServerUnavailable
+from tasks.core.results import Check, Verdict
+
+
+@pytest.fixture(autouse=True)
+def log(monkeypatch):
+    monkeypatch.setattr(reconciliation, "get_run_logger", lambda: logging.getLogger("tasks.reconciliation"))
+
+
+def repairs(monkeypatch, failures):
+    """All repairs are stand-ins: each makes one repair after as many failures as it is told."""
+    left = dict(failures)
+
+    def repair(name):
+        def made(_session):
+            if left.get(name, 0):
+                left[name] -= 1
+                raise ServerUnavailable(f"{name} did not answer")
+            yield name
+
+        made.__name__ = name
+        return made
+
+    for name in ("_batches", "_aliases", "_triggers", "_dead_mlflow_runs", "_dead_flow_runs", "_leftovers"):
+        monkeypatch.setattr(reconciliation, name, repair(name))
+    return reconciliation.reconcile.fn(None)
+
+
+def test_one_lost_answer_is_asked_for_again_and_a_server_that_is_down_is_told(monkeypatch, caplog):
+    found = repairs(monkeypatch, {"_aliases": 1, "_triggers": 9})
+    assert found.done == ("_batches", "_aliases", "_dead_mlflow_runs", "_dead_flow_runs", "_leftovers")
+    assert found.unknown == ("triggers: _triggers did not answer",)
+    assert [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR] == [
+        "could not reconcile triggers: _triggers did not answer"
+    ]
+
+
+def test_an_invariant_that_could_not_be_checked_is_an_alert(caplog):
+    answers = [Check("I1", Verdict.PASS, "holds"), Check("I2", Verdict.UNKNOWN, "no answer")]
+    reconciliation.alert_unknown(answers)
+    assert [record.getMessage() for record in caplog.records] == ["could not check I2: no answer"]
