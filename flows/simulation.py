@@ -58,8 +58,8 @@ def setting_of(config: PipelineConfig) -> Setting:
     """What of a pipeline's file decides in a simulation."""
     return Setting(
         problem=config.problem, metric=config.metric, features=config.features, split=config.split,
-        families=config.candidates, gates=config.gates, first_champion=config.first_champion, drift=config.drift,
-        performance=config.performance, triggers=config.triggers, governor=config.governor,
+        strategy=config.strategy, families=config.candidates, gates=config.gates, first_champion=config.first_champion,
+        drift=config.drift, performance=config.performance, triggers=config.triggers, governor=config.governor,
         label_delay=config.labels.delay, seed=config.search.seed,
     )  # fmt: skip
 
@@ -80,7 +80,9 @@ def _simulate(
     moments: Sequence[datetime],
 ) -> list[Run]:
     code, key = code_digest(), simulation.key_of
-    ahead = moments[:-1] if any(policy.kind == "every_window" for policy in policies) else []
+    # Where each model is fitted like its champion, nothing can be fitted before the policies have chosen one.
+    known = setting.strategy.kind == "new_search" and any(policy.kind == "every_window" for policy in policies)
+    ahead = moments[:-1] if known else []
     bar = reporting.begin_progress("simulation", session.pipeline, "trainings fitted and policies simulated")
     done, total = 0, len(ahead) + len(policies)
     with task_runner(config.runner) as pool:

@@ -21,6 +21,7 @@ from tasks.core import rehearsal, simulation
 from tasks.core.comparison import Run, Standing
 from tasks.core.errors import DataRejected
 from tasks.core.features import EVENT_TIME
+from tasks.core.fitting import Recipe
 from tasks.core.history import History
 from tasks.core.metrics import MetricName
 from tasks.core.policies import Policy
@@ -103,9 +104,9 @@ def simulate_policy(
     key: str,  # noqa: ARG001 - Prefect finds the result by it
 ) -> dict[str, Any]:
     """One policy through the history. Prefect keeps the result under `key`: an interrupted simulation resumes."""
-    tried, inside = rehearsal.recipes(setting), 0.0
+    inside = 0.0
 
-    def trainer(rows: "pd.DataFrame") -> Trained:
+    def trainer(rows: "pd.DataFrame", tried: Sequence[Recipe]) -> Trained:
         nonlocal inside
         began = thread_time()
         trained = rehearsals.fit(pinned.store, rows, tried, code_digest)

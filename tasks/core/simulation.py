@@ -86,8 +86,7 @@ def simulate(
     All policies begin alike: with the first model that can be trained. Raises what the core raises for broken settings;
     data that do for no training are a period without one.
     """
-    tried = rehearsal.recipes(setting)
-    fit: Trainer = trainer or (lambda rows: rehearsal.train(rows, tried))
+    fit: Trainer = trainer or rehearsal.train
     serving, before = _Serving(), moments[0]
     for as_of, end in pairwise(moments):
         decided = _decide(history.at(as_of), as_of - before, setting, policy, serving, fit)
@@ -111,7 +110,7 @@ def _decide(
 def _train(past: Past, setting: Setting, policy: Policy, serving: _Serving, fit: Trainer, why: str) -> _Decided:
     asked = serving.champion is not None
     try:
-        candidate = rehearsal.contestant(past, setting, fit, serving.models + 1)
+        candidate = rehearsal.contestant(past, setting, fit, serving.models + 1, serving.champion)
     except DataRejected as error:
         serving.trainings += [PastTraining(past.as_of, "failed")] if asked else []
         return _Decided(asked, reason=f"{why}; no training: {error}")

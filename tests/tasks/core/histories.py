@@ -15,6 +15,7 @@ from tasks.core.history import KNOWN_AT
 from tasks.core.performance import Performance
 from tasks.core.rehearsal import Setting
 from tasks.core.splits import Split
+from tasks.core.strategies import NewSearch
 from tasks.core.triggers import DataDrift, PerformanceDecay
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -24,6 +25,7 @@ SETTING = Setting(
     metric="mae",
     features=Features(("x", "z"), ()),
     split=Split(history=(30 * DAY, 90 * DAY), tuning=10 * DAY, evaluation=10 * DAY, min_rows=5),
+    strategy=NewSearch(),
     families=(Linear(),),
     gates=(Sanity(), BeatsDummy(), BeatsChampion(margin=0.0, min_rows=10), CleanProcess()),
     first_champion="when_gates_pass",
