@@ -16,7 +16,7 @@ from tasks.core.comparison import Run, Standing, compare
 from tasks.core.policies import POLICIES, Policy
 from tasks.core.rehearsal import Setting
 from tasks.core.results import Window
-from tasks.core.simulation import moments_between
+from tasks.core.simulation import Play, moments_between
 from tasks.links import version_links
 from tasks.session import Session
 from tasks.simulation import Pinned
@@ -90,17 +90,17 @@ def _simulate(
         fits = [
             pool.submit(simulation.rehearse_training, parameters={
                 "pinned": pinned, "setting": setting, "as_of": as_of, "code_digest": code,
-                "key": key(pinned, setting, [as_of], code)})
+                "key": key(pinned, code, setting, as_of)})
             for as_of in ahead
         ]  # fmt: skip
         for future in fits:
             future.result()
             reporting.move_progress(bar, done := done + 1, total)
+        plays = [Play(policy.kind, setting, policy, tuple(moments)) for policy in policies]
         futures = [
             pool.submit(simulation.simulate_policy, parameters={
-                "pinned": pinned, "setting": setting, "policy": policy, "moments": moments, "code_digest": code,
-                "key": key(pinned, setting, moments, code, policy.model_dump_json())})
-            for policy in policies
+                "pinned": pinned, "play": play, "code_digest": code, "key": key(pinned, code, play)})
+            for play in plays
         ]  # fmt: skip
         runs = []
         for future in futures:

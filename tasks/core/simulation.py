@@ -78,8 +78,46 @@ def moments_between(
     return [last - every * number for number in range(count, -1, -1)]
 
 
+@dataclass(frozen=True)
+class Change:
+    """From this moment on another setting decides; the champion and what happened so far stay."""
+
+    at: datetime
+    setting: Setting
+
+
+@dataclass(frozen=True)
+class Play:
+    """One way through a history, under its own name.
+
+    With a change only what happens from then on counts. `known_by`: scores rest on the labels known at that moment, as
+    for who looks back from there.
+    """
+
+    name: str
+    setting: Setting
+    policy: Policy
+    moments: tuple[datetime, ...]
+    change: Change | None = None
+    known_by: datetime | None = None
+
+    def periods(self, history: History, trainer: Trainer | None = None) -> Iterator[Period]:
+        """As `simulate` gives them, those that do not count among them."""
+        seen = history if self.known_by is None else history.until(self.known_by)
+        return simulate(seen, self.setting, self.policy, self.moments, trainer, self.change)
+
+    def counts(self, period: Period) -> bool:
+        """Whether a period belongs to what is looked at."""
+        return self.change is None or period.as_of >= self.change.at
+
+
 def simulate(
-    history: History, setting: Setting, policy: Policy, moments: Sequence[datetime], trainer: Trainer | None = None
+    history: History,
+    setting: Setting,
+    policy: Policy,
+    moments: Sequence[datetime],
+    trainer: Trainer | None = None,
+    change: Change | None = None,
 ) -> Iterator[Period]:
     """Yield one record per period between two moments (UTC-aware, ascending), as soon as it is over.
 
@@ -89,6 +127,7 @@ def simulate(
     fit: Trainer = trainer or rehearsal.train
     serving, before = _Serving(), moments[0]
     for as_of, end in pairwise(moments):
+        setting = change.setting if change is not None and as_of >= change.at else setting
         decided = _decide(history.at(as_of), as_of - before, setting, policy, serving, fit)
         before = as_of
         rows, score = _serve(history, Window(as_of, end), serving.champion, setting)
