@@ -333,7 +333,7 @@ def _register(ground: Ground, config: Any, moment: datetime) -> Any:
     session = ground.session(moment)
     snapshot = training.take_snapshot.fn(session, config.split)
     recipe = Recipe(config.problem, config.metric, config.features, config.split, config.candidates[0],
-                    {"strength": 1.0}, 45 * DAY, 0)  # fmt: skip
+                    {"strength": 1.0}, config.split.history[0], 0)  # fmt: skip
     fitted = training.fit_candidate.fn(session, snapshot, recipe, recipe.key(snapshot.digest, "code"))
     run = training.open_run.fn(session, {})
     version = training.register_candidate.fn(session, run, snapshot, recipe, fitted, {})

@@ -84,17 +84,17 @@ def simulate(
     from tasks.adapters import rehearsals
     from tasks.adapters.provenance import code_digest
     from tasks.adapters.store import Store
-    from tasks.core import rehearsal, simulation
+    from tasks.core import simulation
     from tasks.core.comparison import Run, compare
     from tasks.core.policies import POLICIES
 
     history, setting = prepare(case, folder)
-    store, tried, code = Store(str(cache), case.name), rehearsal.recipes(setting), code_digest()
+    store, code = Store(str(cache), case.name), code_digest()
     runs = []
     for policy in (one for one in POLICIES if not kinds or one.kind in kinds):
         inside = 0.0
 
-        def trainer(rows: Any) -> Any:
+        def trainer(rows: Any, tried: Any) -> Any:
             nonlocal inside
             began = thread_time()
             trained = rehearsals.fit(store, rows, tried, code)

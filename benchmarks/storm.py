@@ -41,7 +41,9 @@ def champion() -> ModelVersion:
     """Version 3, with the tags that a registered version has."""
     moment = (START - 40 * DAY).isoformat()
     split = Split(history=(90 * DAY,), tuning=0.2, evaluation=0.2)
-    recipe = Recipe("binary", "roc_auc", Features(("x",), ()), split, Linear(), {"strength": 1.0}, 90 * DAY, seed=0)
+    recipe = Recipe(
+        "binary", "roc_auc", Features(("x",), ()), split, Linear(), {"strength": 1.0}, split.history[0], seed=0
+    )
     snapshot = Snapshot("p", 0, 0, Window(START - 130 * DAY, START - 40 * DAY), START - 40 * DAY, 1000, "digest")
     fitted = Fitted("key", "sha", {"evaluation_roc_auc": 0.8}, moment, moment)
     return ModelVersion(3, "run", tags_of("sha", fitted, snapshot, recipe))

@@ -126,8 +126,8 @@ def _keys_at(location: tuple[int | str, ...]) -> list[str]:
         inside = node.get("items", {}) if isinstance(part, int) else node.get("properties", {}).get(part, {})
         member = node.get("discriminator", {}).get("mapping", {}).get(part)
         node = {"$ref": member} if member else inside
-        # An optional section is a union of itself and null.
-        node = next((one for one in node.get("anyOf", ()) if "$ref" in one), node)
+        # An optional section is a union of itself and null; training rows are a length or one of their kinds.
+        node = next((one for one in node.get("anyOf", ()) if {"$ref", "discriminator"} & set(one)), node)
         node = schema["$defs"][node["$ref"].rsplit("/", 1)[-1]] if "$ref" in node else node
     return list(node.get("properties", ()))
 

@@ -23,6 +23,7 @@ from tasks.core.governor import Governor
 from tasks.core.metrics import MetricName, Problem, greater_is_better, problem_of
 from tasks.core.performance import Performance
 from tasks.core.splits import Split
+from tasks.core.strategies import NewSearch, Strategy
 from tasks.core.triggers import PerformanceDecay, Trigger
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
@@ -71,6 +72,10 @@ class PipelineConfig(_Section):
     validation: Validation = Validation()
     split: Split
     candidates: tuple[Candidate, ...] = Field(default=(Linear(), HistGradientBoosting(), RandomForest()), min_length=1)
+    strategy: Strategy = Field(
+        default=NewSearch(),
+        description="new_search: every training searches. same_recipe: a retraining refits the champion's recipe.",
+    )
     search: Search = Search()
     runner: Runner = Threads()
     metric: MetricName

@@ -16,7 +16,7 @@ from tasks.core.comparison import Run, Standing, compare
 from tasks.core.policies import POLICIES, Policy
 from tasks.core.rehearsal import Setting
 from tasks.core.results import Window
-from tasks.core.simulation import moments_between
+from tasks.core.simulation import Play, moments_between
 from tasks.links import version_links
 from tasks.session import Session
 from tasks.simulation import Pinned
@@ -58,8 +58,8 @@ def setting_of(config: PipelineConfig) -> Setting:
     """What of a pipeline's file decides in a simulation."""
     return Setting(
         problem=config.problem, metric=config.metric, features=config.features, split=config.split,
-        families=config.candidates, gates=config.gates, first_champion=config.first_champion, drift=config.drift,
-        performance=config.performance, triggers=config.triggers, governor=config.governor,
+        strategy=config.strategy, families=config.candidates, gates=config.gates, first_champion=config.first_champion,
+        drift=config.drift, performance=config.performance, triggers=config.triggers, governor=config.governor,
         label_delay=config.labels.delay, seed=config.search.seed,
     )  # fmt: skip
 
@@ -80,7 +80,9 @@ def _simulate(
     moments: Sequence[datetime],
 ) -> list[Run]:
     code, key = code_digest(), simulation.key_of
-    ahead = moments[:-1] if any(policy.kind == "every_window" for policy in policies) else []
+    # Where each model is fitted like its champion, nothing can be fitted before the policies have chosen one.
+    known = setting.strategy.kind == "new_search" and any(policy.kind == "every_window" for policy in policies)
+    ahead = moments[:-1] if known else []
     bar = reporting.begin_progress("simulation", session.pipeline, "trainings fitted and policies simulated")
     done, total = 0, len(ahead) + len(policies)
     with task_runner(config.runner) as pool:
@@ -88,17 +90,17 @@ def _simulate(
         fits = [
             pool.submit(simulation.rehearse_training, parameters={
                 "pinned": pinned, "setting": setting, "as_of": as_of, "code_digest": code,
-                "key": key(pinned, setting, [as_of], code)})
+                "key": key(pinned, code, setting, as_of)})
             for as_of in ahead
         ]  # fmt: skip
         for future in fits:
             future.result()
             reporting.move_progress(bar, done := done + 1, total)
+        plays = [Play(policy.kind, setting, policy, tuple(moments)) for policy in policies]
         futures = [
             pool.submit(simulation.simulate_policy, parameters={
-                "pinned": pinned, "setting": setting, "policy": policy, "moments": moments, "code_digest": code,
-                "key": key(pinned, setting, moments, code, policy.model_dump_json())})
-            for policy in policies
+                "pinned": pinned, "play": play, "code_digest": code, "key": key(pinned, code, play)})
+            for play in plays
         ]  # fmt: skip
         runs = []
         for future in futures:

@@ -1,7 +1,7 @@
 """The training flow: from a snapshot to a registered candidate, handed to promotion. Interrupted, it resumes."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from prefect import flow
 
@@ -55,11 +55,10 @@ def training_flow(
 def _train(config: PipelineConfig, session: Session, reason: str, token: str | None, meter: Meter) -> tuple[int, str]:
     snapshot = training.take_snapshot(session, config.split)
     counts = training.cut_snapshot(session, snapshot, config.split)
-    tags = training.provenance_tags(session, config_digest(config), reason, config.search.seed)
+    tags = training.provenance_tags(session, config_digest(config), reason, config.search.seed, config.strategy.kind)
     run = training.open_run(session, tags)
     try:
-        tried = _search(config, session, snapshot)
-        best = tried[choosing.best_of([one.trial.score for one in tried], config.metric)].recipe
+        best, tried = _choose(config, session, snapshot)
         version, scores = _candidate(session, snapshot, best, run, tags)
         training.record_trials(session, run, config.metric, [one.trial for one in tried])
     except BaseException:
@@ -70,6 +69,7 @@ def _train(config: PipelineConfig, session: Session, reason: str, token: str | N
     spent = _cost(config, meter, tried)
     training.record_training(session, outcome, why, {"version": version.number, "mlflow_run": run, **spent}, token)
     facts: dict[str, Number] = {
+        "parameters from": "a search" if tried else "the champion's recipe, refitted",
         "snapshot": str(snapshot.window),
         "labelled rows": snapshot.rows,
         **counts,
@@ -95,10 +95,19 @@ def _cost(config: PipelineConfig, meter: Meter, tried: Sequence[Tried] | None) -
     return spent
 
 
-def _search(config: PipelineConfig, session: Session, snapshot: Snapshot) -> list[Tried]:
+def _choose(config: PipelineConfig, session: Session, snapshot: Snapshot) -> tuple[Recipe, list[Tried]]:
+    """The recipe that the strategy settles, with no trials; or the best of a search."""
+    opened = [_open_recipe(config, number) for number in range(len(config.candidates))]
+    champion = training.champion_recipe(session) if config.strategy.kind == "same_recipe" else None
+    if (settled := config.strategy.settled(champion, opened)) is not None:
+        return settled, []
+    tried = _search(config, session, snapshot, opened)
+    return tried[choosing.best_of([one.trial.score for one in tried], config.metric)].recipe, tried
+
+
+def _search(config: PipelineConfig, session: Session, snapshot: Snapshot, recipes: Sequence[Recipe]) -> list[Tried]:
     bar = reporting.begin_progress("training", session.pipeline, "trials fitted")
     budget = Budget(config.search.trials, config.search.budget.total_seconds())
-    recipes = [_open_recipe(config, number) for number in range(len(config.candidates))]
     runner = task_runner(config.runner)
     move = lambda done, total: reporting.move_progress(bar, done, total)  # noqa: E731 - the bar is known here only
     return run_search(session, snapshot, recipes, code_digest(), budget, runner, move)
@@ -107,7 +116,7 @@ def _search(config: PipelineConfig, session: Session, snapshot: Snapshot) -> lis
 def _open_recipe(config: PipelineConfig, number: int) -> Recipe:
     return Recipe(
         problem=config.problem, metric=config.metric, features=config.features, split=config.split,
-        family=config.candidates[number], parameters={}, history=timedelta(0), seed=config.search.seed,
+        family=config.candidates[number], parameters={}, history=config.split.history[0], seed=config.search.seed,
     )  # fmt: skip
 
 
@@ -121,5 +130,5 @@ def _candidate(
 
 
 def _row(one: Tried) -> Sequence[object]:
-    told = ", ".join(f"{name}={value:.4g}" for name, value in one.trial.parameters.items())
+    told = ", ".join(f"{name}={dossiers.number(value)}" for name, value in one.trial.parameters.items())
     return one.trial.family, one.trial.score, one.trial.seconds, told

@@ -6,7 +6,6 @@ finds those that were done in Prefect's cache.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from importlib import import_module
 from time import monotonic
 from typing import Any
@@ -93,13 +92,14 @@ def run_search(  # noqa: PLR0913, PLR0917 - a search is told all that it may use
 
 
 def _study(recipe: Recipe) -> Study:
-    histories = tuple(length.total_seconds() for length in recipe.split.history)
+    histories = tuple(dict.fromkeys(rows.label for rows in recipe.split.history))
     upward = greater_is_better(recipe.metric)
     return Study(recipe.family.space(), histories, greater_is_better=upward, seed=recipe.seed)
 
 
 def _filled(recipe: Recipe, proposal: dict[str, Any]) -> Recipe:
-    return replace(recipe, parameters=parameters_of(proposal), history=timedelta(seconds=proposal[HISTORY]))
+    history = next(rows for rows in recipe.split.history if rows.label == proposal[HISTORY])
+    return replace(recipe, parameters=parameters_of(proposal), history=history)
 
 
 def _submit(
@@ -115,5 +115,5 @@ def _submit(
 
 
 def _trial(recipe: Recipe, number: int, answer: dict[str, Any]) -> Trial:
-    parameters = {**recipe.parameters, "history_days": recipe.history.total_seconds() / 86_400}
+    parameters = {**recipe.parameters, HISTORY: recipe.history.label}
     return Trial(recipe.family.kind, number, parameters, float(answer["score"]), float(answer["seconds"]))

@@ -21,11 +21,12 @@ from tasks.core import rehearsal, simulation
 from tasks.core.comparison import Run, Standing
 from tasks.core.errors import DataRejected
 from tasks.core.features import EVENT_TIME
+from tasks.core.fitting import Recipe
 from tasks.core.history import History
 from tasks.core.metrics import MetricName
-from tasks.core.policies import Policy
 from tasks.core.rehearsal import Setting, Trained
 from tasks.core.results import Window
+from tasks.core.simulation import Play
 from tasks.retrying import CACHED, STEP
 from tasks.session import Session
 
@@ -64,10 +65,9 @@ def history_of(pinned: Pinned) -> History:
     return History.of(events, pinned.store.read("labels", version=pinned.labels_version))
 
 
-def key_of(pinned: Pinned, setting: Setting, moments: Sequence[datetime], code_digest: str, *more: str) -> str:
-    """SHA-256 that is equal exactly when a simulation's rows, settings, moments and code are."""
-    versions = [pinned.events_version, pinned.labels_version]
-    parts = [versions, repr(setting), [moment.isoformat() for moment in moments], code_digest, *more]
+def key_of(pinned: Pinned, code_digest: str, *parts: object) -> str:
+    """SHA-256 that is equal exactly when a simulation's rows, code and whatever else it depends on are."""
+    parts = (pinned.events_version, pinned.labels_version, code_digest, *map(repr, parts))
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -87,31 +87,30 @@ def rehearse_training(pinned: Pinned, setting: Setting, as_of: datetime, code_di
 
 @task(
     name="simulate policy",
-    task_run_name="simulate {policy.kind}",
+    task_run_name="simulate {play.name}",
     **CACHED,
 )
-def simulate_policy(
-    pinned: Pinned,
-    setting: Setting,
-    policy: Policy,
-    moments: Sequence[datetime],
-    code_digest: str,
-    key: str,  # noqa: ARG001 - Prefect finds the result by it
-) -> dict[str, Any]:
+def simulate_policy(pinned: Pinned, play: Play, code_digest: str, key: str) -> dict[str, Any]:  # noqa: ARG001
     """One policy through the history. Prefect keeps the result under `key`: an interrupted simulation resumes."""
-    tried, inside = rehearsal.recipes(setting), 0.0
+    inside = 0.0
 
-    def trainer(rows: "pd.DataFrame") -> Trained:
+    def trainer(rows: "pd.DataFrame", tried: Sequence[Recipe]) -> Trained:
         nonlocal inside
         began = thread_time()
         trained = rehearsals.fit(pinned.store, rows, tried, code_digest)
         inside += thread_time() - began
         return trained
 
+    periods, seconds, history = [], 0.0, history_of(pinned)
     began = thread_time()
-    periods = tuple(simulation.simulate(history_of(pinned), setting, policy, moments, trainer))
-    checks = thread_time() - began - inside
-    return {"policy": policy.kind, "periods": _PERIODS.dump_python(periods, mode="json"), "check_seconds": checks}
+    for period in play.periods(history, trainer):
+        spent = thread_time() - began - inside
+        began, inside = thread_time(), 0.0
+        if play.counts(period):
+            periods.append(period)
+            seconds += spent
+    told = _PERIODS.dump_python(tuple(periods), mode="json")
+    return {"policy": play.name, "periods": told, "check_seconds": seconds}
 
 
 def run_of(answer: Mapping[str, Any]) -> Run:
@@ -122,11 +121,16 @@ def run_of(answer: Mapping[str, Any]) -> Run:
 
 @task(name="record simulation", **STEP)
 def record_simulation(
-    session: Session, runs: Sequence[Run], table: Sequence[Standing], metric: MetricName, page: str
+    session: Session,
+    runs: Sequence[Run],
+    table: Sequence[Standing],
+    metric: MetricName,
+    page: str,
+    name: str = "simulation",
 ) -> str:
     """One MLflow run with the plot and the page, one nested run per policy with its figures and its score over time."""
     lease = {LEASE_TAG: session.run_id}
-    parent = tracking.open_run(session.pipeline, f"simulation of {session.pipeline}", lease)
+    parent = tracking.open_run(session.pipeline, f"{name} of {session.pipeline}", lease)
     for run, line in zip(runs, table, strict=True):
         nested = tracking.open_run(session.pipeline, run.policy, lease, parent)
         figures = {name: value for name, value in asdict(line).items() if name in _COUNTS and value is not None}
@@ -134,8 +138,8 @@ def record_simulation(
         tracking.log_series(nested, metric, [period.score for period in run.periods])
         tracking.close_run(nested)
     with TemporaryDirectory(prefix="keepfit-") as folder:
-        plots.draw_simulation(runs, metric, Path(folder) / "simulation.png")
-        (Path(folder) / "simulation.md").write_text(page, encoding="utf-8")
-        tracking.log_files(parent, Path(folder), "simulation")
+        plots.draw_simulation(runs, metric, Path(folder) / f"{name}.png")
+        (Path(folder) / f"{name}.md").write_text(page, encoding="utf-8")
+        tracking.log_files(parent, Path(folder), name)
     tracking.close_run(parent)
     return parent

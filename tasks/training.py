@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 
 @task(name="take snapshot", **STEP)
 def take_snapshot(session: Session, split: Split) -> Snapshot:
-    """Pin the labelled rows that this training may use: known by `as_of`, at most the longest history back."""
+    """Pin the labelled rows that this training may use: known by `as_of`, as far back as any strategy of the file."""
     fault_point("training.started")
     known = labelled.newest(session.store, session.as_of)
     if known is None:
         raise DataRejected(f"{session.pipeline} has no labelled rows by {session.as_of:%Y-%m-%d}. Ingest data first.")
-    window = Window(known - split.longest(), session.as_of)
+    window = Window(split.since(known), session.as_of)
     return session.store.snapshot(window, session.as_of)
 
 
@@ -60,13 +60,13 @@ def cut_snapshot(session: Session, snapshot: Snapshot, split: Split) -> dict[str
     **CACHED,
 )
 def fit_trial(store: Store, snapshot: Snapshot, recipe: Recipe, key: str, label: str) -> dict[str, Any]:  # noqa: ARG001
-    """Fit on the train part, score on the tuning part. Prefect keeps the result under `key`: never fitted twice."""
+    """Backtest a recipe. Prefect keeps the result under `key`: the same is never fitted twice."""
     from threadpoolctl import threadpool_limits
 
     began = perf_counter()
     try:
         with threadpool_limits(limits=1, user_api="openmp"):  # trials run side by side: one core each
-            score: float | None = fitting.fit_on_train(labelled_rows(store, snapshot), recipe)
+            score: float | None = fitting.backtest(labelled_rows(store, snapshot), recipe)
         reason = ""
     except DataRejected as error:
         score, reason = None, str(error)
@@ -101,7 +101,7 @@ def log_candidate(
     session: Session, run_id: str, snapshot: Snapshot, recipe: Recipe, fitted: Fitted, tags: Mapping[str, str]
 ) -> None:
     """Parameters, metrics, dataset, plots and tags of the winner, on the parent run."""
-    parameters = {"family": recipe.family.kind, "history_days": recipe.history.days, **recipe.parameters}
+    parameters = {"family": recipe.family.kind, "history": recipe.history.label, **recipe.parameters}
     tracking.log(run_id, parameters, fitted.scores, tags)
     tracking.log_snapshot(run_id, snapshot, "training")
     with TemporaryDirectory(prefix="keepfit-") as folder:
@@ -131,6 +131,13 @@ def register_candidate(
     registry.move_alias(session.pipeline, registry.CANDIDATE, version.number)
     fault_point("training.registered")
     return version
+
+
+@task(name="champion's recipe", **STEP)
+def champion_recipe(session: Session) -> Recipe | None:
+    """What the champion was made by; None when the registry answers that there is no champion."""
+    champion = registry.champion_of(session.pipeline)
+    return None if champion is None else versions.recipe_of(champion)
 
 
 @task(name="close MLflow run", **STEP)
@@ -164,7 +171,7 @@ def _key(session: Session, outcome: str, token: str | None) -> str:
     return f"training:{token or session.run_id}:{outcome}"
 
 
-def provenance_tags(session: Session, config_digest: str, reason: str, seed: int) -> dict[str, str]:
+def provenance_tags(session: Session, config_digest: str, reason: str, seed: int, strategy: str) -> dict[str, str]:
     """What a run and a version were made with and why; no paths, no values."""
     return {
         "keepfit.code": provenance.code_revision(),
@@ -172,6 +179,7 @@ def provenance_tags(session: Session, config_digest: str, reason: str, seed: int
         "keepfit.lock": provenance.lock_digest(),
         "keepfit.config": config_digest,
         "keepfit.seed": str(seed),
+        "keepfit.strategy": strategy,
         "keepfit.reason": reason,
         "keepfit.prefect_run": session.run_id,
         "keepfit.as_of": session.as_of.astimezone(UTC).isoformat(),

@@ -2,16 +2,22 @@
 
 import json
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from tasks.adapters.fits import Fitted
 from tasks.adapters.registry import ModelVersion
 from tasks.core.errors import ArtefactMismatch
+from tasks.core.estimators import Candidate
 from tasks.core.features import Features
 from tasks.core.fitting import Recipe
 from tasks.core.results import Snapshot, Window
 from tasks.core.splits import Split
+from tasks.core.strategies import TrainingRows, training_rows_of
+
+_FAMILY: TypeAdapter[Candidate] = TypeAdapter(Candidate)
 
 
 @dataclass(frozen=True)
@@ -21,7 +27,7 @@ class Facts:
     key: str
     snapshot: Snapshot
     split: Split
-    history: timedelta
+    history: TrainingRows
     features: Features
     trained_until: datetime
     evaluated_until: datetime
@@ -54,7 +60,7 @@ def facts_of(version: ModelVersion) -> Facts:
             key=version.tags["keepfit.key"],
             snapshot=Snapshot(**{**snapshot, "as_of": datetime.fromisoformat(snapshot["as_of"]), "window": window}),
             split=Split.model_validate(recipe["split"]),
-            history=timedelta(seconds=recipe["history"]),
+            history=training_rows_of(recipe["history"]),
             features=_features(json.loads(version.tags["keepfit.features"])),
             trained_until=datetime.fromisoformat(version.tags["keepfit.trained_until"]),
             evaluated_until=datetime.fromisoformat(version.tags["keepfit.evaluated_until"]),
@@ -64,6 +70,23 @@ def facts_of(version: ModelVersion) -> Facts:
         raise ArtefactMismatch(
             f"Version {version.number} was not registered by Keepfit, or its tags were changed "
             f"({type(error).__name__}). Train a new one with `keepfit run training`."
+        ) from error
+
+
+def recipe_of(version: ModelVersion) -> Recipe:
+    """The recipe that a version was made by; raises ArtefactMismatch as `facts_of` does."""
+    facts = facts_of(version)
+    kept = json.loads(version.tags["keepfit.recipe"])
+    try:
+        return Recipe(
+            problem=kept["problem"], metric=kept["metric"], features=facts.features, split=facts.split,
+            family=_FAMILY.validate_python(kept["family"]), parameters=kept["parameters"], history=facts.history,
+            seed=int(kept["seed"]),
+        )  # fmt: skip
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArtefactMismatch(
+            f"The recipe of version {version.number} cannot be read ({type(error).__name__}). "
+            "Train a new one with `keepfit run training` and strategy: {kind: new_search}."
         ) from error
 
 

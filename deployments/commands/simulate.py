@@ -30,8 +30,9 @@ def simulate(
     """Replay what was ingested under policies, each seeing only what was known at the time; nothing is promoted.
 
     A training is a refit: every candidate family with the middle of its parameters and every split.history, chosen by
-    the tuning part, without the search of a real training. Gates that judge a registered file (clean_process,
-    resources) and estimates without labels are left out. Interrupted, the same command goes on where it was.
+    backtests, without the search of a real training (with strategy same_recipe: the champion's recipe alone). Gates
+    that judge a registered file (clean_process, resources) and estimates without labels are left out. Interrupted, the
+    same command goes on where it was.
     """
     from rich.console import Console
 

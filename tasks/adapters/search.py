@@ -5,13 +5,13 @@ from typing import Any
 
 from tasks.core.estimators import Range, Space
 
-HISTORY = "history_seconds"
+HISTORY = "history"
 
 
 class Study:
-    """An ask-and-tell search over one family's space and the lengths of training history."""
+    """An ask-and-tell search over one family's space and the kinds of training rows (by their labels)."""
 
-    def __init__(self, space: Space, histories: tuple[float, ...], *, greater_is_better: bool, seed: int) -> None:
+    def __init__(self, space: Space, histories: tuple[str, ...], *, greater_is_better: bool, seed: int) -> None:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -21,7 +21,7 @@ class Study:
         self._distributions[HISTORY] = optuna.distributions.CategoricalDistribution(histories)
 
     def ask(self) -> tuple[Any, dict[str, Any]]:
-        """A trial (to be told about) and its parameters, the length of history (seconds) among them."""
+        """A trial (to be told about) and its parameters, the training rows (a label) among them."""
         trial = self._study.ask(self._distributions)
         return trial, dict(trial.params)
 
@@ -44,5 +44,5 @@ def _distribution(bounds: Range) -> Any:
 
 
 def parameters_of(proposal: Mapping[str, Any]) -> dict[str, Any]:
-    """A proposal without the length of history: what goes to the estimator."""
+    """A proposal without the training rows: what goes to the estimator."""
     return {name: value for name, value in proposal.items() if name != HISTORY}

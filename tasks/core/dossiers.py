@@ -66,6 +66,9 @@ def ingestion_page(
     return page(f"Ingestion of {pipeline}", lead, [*parts, *_repairs(repairs), f"**Next:** {after}"])
 
 
+_SEARCH = "### Search, best first\n\n"
+
+
 def training_page(
     pipeline: str, reason: str, facts: Mapping[str, Number], trials: Sequence[Sequence[object]], outcome: str,
     links: Mapping[str, str],
@@ -76,7 +79,7 @@ def training_page(
         f"**Outcome:** {_cell(outcome)}",
         "**Next:** the promotion run below this one holds every gate's answer; see *Subflow Runs*.",
         table(("fact", "value"), list(facts.items())),
-        "### Search, best first\n\n" + table(("family", "tuning score", "seconds", "parameters"), trials),
+        *([_SEARCH + table(("family", "tuning score", "seconds", "parameters"), trials)] if trials else []),
     ]
     return page(f"Training of {pipeline}", f"A candidate was {_cell(outcome.split(':', maxsplit=1)[0])}.", parts, links)
 

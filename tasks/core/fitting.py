@@ -7,7 +7,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +15,8 @@ from tasks.core import estimators, metrics
 from tasks.core.errors import DataRejected
 from tasks.core.estimators import Candidate, Dummy
 from tasks.core.features import EVENT_TIME, Features, design_matrix
-from tasks.core.splits import Parts, Split, split_parts, within_history
+from tasks.core.splits import Parts, Split, backtests, split_parts
+from tasks.core.strategies import TrainingRows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +34,7 @@ class Recipe:
     split: Split
     family: Candidate | Dummy
     parameters: Mapping[str, Any]
-    history: timedelta
+    history: TrainingRows
     seed: int
 
     def as_text(self) -> str:
@@ -47,7 +47,7 @@ class Recipe:
                 "split": self.split.model_dump(mode="json"),
                 "family": self.family.model_dump(mode="json"),
                 "parameters": dict(self.parameters),
-                "history": self.history.total_seconds(),
+                "history": self.history.model_dump(mode="json"),
                 "seed": self.seed,
             },
             sort_keys=True,
@@ -71,11 +71,18 @@ def parts_of(frame: "pd.DataFrame", split: Split) -> Parts:
     return split_parts(_times(frame), split)
 
 
-def fit_on_train(frame: "pd.DataFrame", recipe: Recipe) -> float:
-    """Fit on the train part (as far back as the recipe's history) and return the score on the tuning part."""
-    parts = parts_of(frame, recipe.split)
-    fit = _fit(frame, within_history(_times(frame), parts.train, recipe.history), recipe)
-    return score_on(frame, parts.tuning, fit.model, recipe)
+def backtest(frame: "pd.DataFrame", recipe: Recipe) -> float:
+    """The mean score of the folds' tuning parts, each predicted by a fit on the rows before it that the recipe takes.
+
+    A fold that is older than the newest and of one class only has no score for any recipe and is left out.
+    """
+    times, scores = _times(frame), []
+    for number, (train, tuning) in enumerate(backtests(times, recipe.split)):
+        if number and recipe.problem == "binary" and not all(_both_classes(frame, part) for part in (train, tuning)):
+            continue
+        fit = _fit(frame, recipe.history.kept(times, train), recipe)
+        scores.append(score_on(frame, tuning, fit.model, recipe))
+    return float(np.mean(scores))
 
 
 def fit_for_evaluation(frame: "pd.DataFrame", recipe: Recipe) -> Fit:
@@ -83,10 +90,10 @@ def fit_for_evaluation(frame: "pd.DataFrame", recipe: Recipe) -> Fit:
     return _fit(frame, seen_positions(frame, recipe.split, recipe.history), recipe)
 
 
-def seen_positions(frame: "pd.DataFrame", split: Split, history: timedelta) -> np.ndarray:
+def seen_positions(frame: "pd.DataFrame", split: Split, history: TrainingRows) -> np.ndarray:
     """Positions of the rows that a model of this split and history was fitted on; all others are fresh to it."""
     parts = parts_of(frame, split)
-    return np.sort(within_history(_times(frame), np.concatenate([parts.train, parts.tuning]), history))
+    return np.sort(history.kept(_times(frame), np.concatenate([parts.train, parts.tuning])))
 
 
 def days_of(frame: "pd.DataFrame") -> np.ndarray:
@@ -119,15 +126,22 @@ def _fit(frame: "pd.DataFrame", positions: np.ndarray, recipe: Recipe) -> Fit:
     target = rows[LABEL].to_numpy("float64")
     if len(rows) < recipe.split.min_rows:
         raise DataRejected(
-            f"Only {len(rows)} training rows lie within {recipe.history}; at least {recipe.split.min_rows} are needed. "
-            "Lengthen split.history or lower split.min_rows."
+            f"Only {len(rows)} training rows lie within {recipe.history.label}; at least {recipe.split.min_rows} are "
+            "needed. Lengthen split.history or lower split.min_rows."
         )
     if recipe.problem == "binary":
         _refuse_lone_classes(target)
         target = target.astype("int64")
     model = recipe.family.build(recipe.problem, recipe.parameters, recipe.features, recipe.seed)
-    model.fit(design_matrix(rows, recipe.features), target)
+    weights = recipe.history.weights(_times(rows))
+    # The estimator alone learns by weight: what a column's median or its categories are needs no forgetting.
+    last = {} if weights is None else {f"{model.steps[-1][0]}__sample_weight": weights}
+    model.fit(design_matrix(rows, recipe.features), target, **last)
     return Fit(model, np.sort(positions))
+
+
+def _both_classes(frame: "pd.DataFrame", positions: np.ndarray) -> bool:
+    return len(np.unique(frame[LABEL].to_numpy("float64")[positions])) > 1
 
 
 def _refuse_lone_classes(target: np.ndarray) -> None:

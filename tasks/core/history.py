@@ -73,6 +73,11 @@ class History:
         known = self.labels[KNOWN_AT].searchsorted(as_of, side="right")
         return Past(as_of, self.events.iloc[:happened], self.labels.iloc[:known])
 
+    def until(self, as_of: datetime) -> "History":
+        """What there was of it at a moment: for who looks back from there."""
+        past = self.at(as_of)
+        return History(past.events, past.labels)
+
     def outcome(self, window: Window) -> "pd.DataFrame":
         """The labelled rows of a window with the labels that they got in the end: for the report, never to decide."""
         return Past(window.end, self.events, self.labels).labelled(window)

@@ -25,6 +25,7 @@ from tasks.core.metrics import MetricName, Problem
 from tasks.core.performance import Performance
 from tasks.core.results import Check, Window
 from tasks.core.splits import Split
+from tasks.core.strategies import Strategy
 from tasks.core.triggers import Trigger
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Setting:
     metric: MetricName
     features: Features
     split: Split
+    strategy: Strategy
     families: tuple[Candidate, ...]
     gates: tuple[Gate, ...]
     first_champion: str
@@ -62,8 +64,9 @@ class Trained:
     seconds: float = 0.0
 
 
-Trainer = Callable[["pd.DataFrame"], Trained]
-"""From labelled rows to a fit. It may look up what it did before and measure time, which the core cannot."""
+Trainer = Callable[["pd.DataFrame", Sequence[Recipe]], Trained]
+"""From labelled rows and the recipes to try to a fit. It may look up what it did before and measure
+time, which the core cannot."""
 
 
 @dataclass(frozen=True)
@@ -88,9 +91,11 @@ class Contestant:
         return self.judged_on[EVENT_TIME].max().to_pydatetime()  # type: ignore[no-any-return]
 
 
-def recipes(setting: Setting) -> list[Recipe]:
-    """One recipe per family and length of history, each with the middle of its family's space as parameters."""
-    return [
+def recipes(setting: Setting, champion: Recipe | None = None) -> list[Recipe]:
+    """What a training tries: one recipe per family and kind of training rows, each with the middle of its family's
+    space as parameters; or what the strategy settles without a search.
+    """  # noqa: D205
+    tried = [
         Recipe(
             problem=setting.problem, metric=setting.metric, features=setting.features, split=setting.split,
             family=family, parameters=middle(family.space()), history=history, seed=setting.seed,
@@ -98,18 +103,22 @@ def recipes(setting: Setting) -> list[Recipe]:
         for family in setting.families
         for history in setting.split.history
     ]  # fmt: skip
+    settled = setting.strategy.settled(champion, tried)
+    return tried if settled is None else [settled]
 
 
 def train(rows: "pd.DataFrame", tried: Sequence[Recipe]) -> Trained:
-    """Fit every recipe on the train part, choose by the tuning part, and fit the winner on both.
+    """Backtest every recipe, and fit the best on the train and tuning parts; a single one needs no backtest.
 
     Raises:
         DataRejected: no recipe could be fitted on these rows. The message gives the reason of the last one.
     """
+    if len(tried) == 1:
+        return Trained(fitting.fit_for_evaluation(rows, tried[0]).model, tried[0])
     scores, reason = [], ""
     for recipe in tried:
         try:
-            scores.append(fitting.fit_on_train(rows, recipe))
+            scores.append(fitting.backtest(rows, recipe))
         except DataRejected as error:
             scores.append(float("nan"))
             reason = str(error)
@@ -124,14 +133,17 @@ def training_rows(past: Past, split: Split) -> "pd.DataFrame":
     newest = past.newest_labelled()
     if newest is None:
         raise DataRejected(f"There are no labelled rows by {past.as_of:%Y-%m-%d}.")
-    return past.labelled(Window(newest - split.longest(), past.as_of)).reset_index(drop=True)
+    return past.labelled(Window(split.since(newest), past.as_of)).reset_index(drop=True)
 
 
-def contestant(past: Past, setting: Setting, trainer: Trainer, number: int) -> Contestant:
+def contestant(
+    past: Past, setting: Setting, trainer: Trainer, number: int, champion: Contestant | None = None
+) -> Contestant:
     """Train on what is known, and score the rows of the evaluation part. Raises DataRejected where rows do not do."""
+    tried = recipes(setting, None if champion is None else champion.trained.recipe)
     rows = training_rows(past, setting.split)
     fresh = fitting.parts_of(rows, setting.split).evaluation
-    trained = trainer(rows)
+    trained = trainer(rows, tried)
     predicted = fitting.predict_rows(rows, fresh, trained.model, trained.recipe)
     seen = fitting.seen_positions(rows, setting.split, trained.recipe.history)
     promised = metrics.score(setting.metric, rows[LABEL].to_numpy("float64")[fresh], predicted)

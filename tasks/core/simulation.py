@@ -78,18 +78,56 @@ def moments_between(
     return [last - every * number for number in range(count, -1, -1)]
 
 
+@dataclass(frozen=True)
+class Change:
+    """From this moment on another setting decides; the champion and what happened so far stay."""
+
+    at: datetime
+    setting: Setting
+
+
+@dataclass(frozen=True)
+class Play:
+    """One way through a history, under its own name.
+
+    With a change only what happens from then on counts. `known_by`: scores rest on the labels known at that moment, as
+    for who looks back from there.
+    """
+
+    name: str
+    setting: Setting
+    policy: Policy
+    moments: tuple[datetime, ...]
+    change: Change | None = None
+    known_by: datetime | None = None
+
+    def periods(self, history: History, trainer: Trainer | None = None) -> Iterator[Period]:
+        """As `simulate` gives them, those that do not count among them."""
+        seen = history if self.known_by is None else history.until(self.known_by)
+        return simulate(seen, self.setting, self.policy, self.moments, trainer, self.change)
+
+    def counts(self, period: Period) -> bool:
+        """Whether a period belongs to what is looked at."""
+        return self.change is None or period.as_of >= self.change.at
+
+
 def simulate(
-    history: History, setting: Setting, policy: Policy, moments: Sequence[datetime], trainer: Trainer | None = None
+    history: History,
+    setting: Setting,
+    policy: Policy,
+    moments: Sequence[datetime],
+    trainer: Trainer | None = None,
+    change: Change | None = None,
 ) -> Iterator[Period]:
     """Yield one record per period between two moments (UTC-aware, ascending), as soon as it is over.
 
     All policies begin alike: with the first model that can be trained. Raises what the core raises for broken settings;
     data that do for no training are a period without one.
     """
-    tried = rehearsal.recipes(setting)
-    fit: Trainer = trainer or (lambda rows: rehearsal.train(rows, tried))
+    fit: Trainer = trainer or rehearsal.train
     serving, before = _Serving(), moments[0]
     for as_of, end in pairwise(moments):
+        setting = change.setting if change is not None and as_of >= change.at else setting
         decided = _decide(history.at(as_of), as_of - before, setting, policy, serving, fit)
         before = as_of
         rows, score = _serve(history, Window(as_of, end), serving.champion, setting)
@@ -111,7 +149,7 @@ def _decide(
 def _train(past: Past, setting: Setting, policy: Policy, serving: _Serving, fit: Trainer, why: str) -> _Decided:
     asked = serving.champion is not None
     try:
-        candidate = rehearsal.contestant(past, setting, fit, serving.models + 1)
+        candidate = rehearsal.contestant(past, setting, fit, serving.models + 1, serving.champion)
     except DataRejected as error:
         serving.trainings += [PastTraining(past.as_of, "failed")] if asked else []
         return _Decided(asked, reason=f"{why}; no training: {error}")

@@ -1,13 +1,14 @@
 """Time-ordered parts: what a model is fitted on, tuned on and judged on never overlap and never run backwards."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from tasks.core.durations import Duration
 from tasks.core.errors import DataRejected
+from tasks.core.strategies import BEGINNING, TrainingRows
 
 Part = Duration | float
 
@@ -17,11 +18,20 @@ class Split(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    history: tuple[Duration, ...] = Field(
-        min_length=1, description="Lengths of training history that the search may choose from."
+    history: tuple[TrainingRows, ...] = Field(
+        min_length=1,
+        description="Training rows that the search may choose from: lengths (180d), or kinds (sliding, expanding, "
+        "recency_weighted).",
     )
     tuning: Part = Field(description="The stretch before the evaluation: a duration (14d) or a share of rows (0.15).")
     evaluation: Part = Field(description="The newest labelled stretch: a duration (14d) or a share of rows (0.15).")
+    folds: int = Field(
+        default=1,
+        ge=1,
+        le=12,
+        description="Backtests of each trial: stretches as long as `tuning`, one before the other, each predicted by a "
+        "fit on what came before it. A trial costs as many fits.",
+    )
     min_rows: int = Field(default=50, ge=2, description="Fewest rows that each part must hold.")
 
     @field_validator("tuning", "evaluation")
@@ -31,10 +41,12 @@ class Split(BaseModel):
             raise ValueError("a share has to be above 0 and at most 0.5")
         return part
 
-    def longest(self) -> timedelta:
-        """How far before its newest row a snapshot reaches back: the longest history, and both later parts."""
-        later = [part for part in (self.tuning, self.evaluation) if isinstance(part, timedelta)]
-        return max(self.history) + sum(later, timedelta())
+    def since(self, newest: datetime) -> datetime:
+        """Where a snapshot begins whose newest row is of that time: all rows that any part or backtest may use."""
+        tuning = [self.tuning] * self.folds
+        later = sum((part for part in (*tuning, self.evaluation) if isinstance(part, timedelta)), timedelta())
+        start = newest - min(later, max(newest - BEGINNING, timedelta()))
+        return min(rows.since(start) for rows in self.history)
 
 
 @dataclass(frozen=True)
@@ -67,6 +79,27 @@ def split_parts(times: np.ndarray, split: Split) -> Parts:
     return parts
 
 
+def backtests(times: np.ndarray, split: Split) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Rolling origin (Tashman 2000): positions of (train, tuning) rows of every fold, the newest fold first.
+
+    Folds lie one before the other, all before the evaluation; those with fewer than `split.min_rows` rows are left out.
+
+    Raises:
+        DataRejected: not even the newest one has enough rows.
+    """
+    parts = split_parts(times, split)
+    folds = [(parts.train, parts.tuning)]
+    order = np.argsort(times, kind="stable")
+    stop = len(parts.train)
+    while len(folds) < split.folds:
+        start = _cut(times[order], stop, split.tuning)
+        if min(start, stop - start) < split.min_rows:
+            break
+        folds.append((order[:start], order[start:stop]))
+        stop = start
+    return folds
+
+
 def _cut(ordered: np.ndarray, stop: int, part: Part) -> int:
     """First position of the part that ends before position `stop`; whole instants only."""
     if stop == 0:
@@ -79,12 +112,3 @@ def _cut(ordered: np.ndarray, stop: int, part: Part) -> int:
         last = ordered[stop - 1]
         first = last - np.timedelta64(int(part.total_seconds() * 1e6), "us") + np.timedelta64(1, "us")
     return int(np.searchsorted(ordered[:stop], first, side="left"))
-
-
-def within_history(times: np.ndarray, positions: np.ndarray, history: Duration) -> np.ndarray:
-    """The positions whose event time lies within `history` before the newest of them."""
-    if len(positions) == 0:
-        return positions
-    newest = times[positions].max()
-    young = times[positions] > newest - np.timedelta64(int(history.total_seconds() * 1e6), "us")
-    return np.asarray(positions[young])

@@ -49,6 +49,9 @@ WRONG = {
     "a typo in a list": ("name: age, role", "name: age, rol", "columns.6.rol", "did you mean role?"),
     "a typo in a kind": ("trees: 60", "treees: 60", "candidates.2.random_forest.treees", "did you mean trees?"),
     "a typo in an optional section": ("cron:", "crn:", "schedules.cycle.crn", "did you mean cron?"),
+    "a typo in a kind that a length may stand for": (
+        "history: [30d, 270d]", "history: [30d, {kind: recency_weighted, halflife: 9d}]",
+        "split.history.1.recency_weighted.halflife", "did you mean half_life?"),
     "a key of another section": ("kind: linear", "kind: linear, zzz: 1", "candidates.0.linear.zzz", "allowed: kind"),
     "an unknown kind": ("kind: floor", "kind: flor", "gates.1", "'floor', 'beats_dummy'"),
     "a typo in a nested kind": ("kind: performance}", "kind: all, of: [{kind: age, longst: 9d}]}",

@@ -101,16 +101,17 @@ def test_the_corrupted_delivery_of_the_sample_would_be_refused_by_what_was_writt
 @pytest.mark.parametrize(
     ("rows", "days", "evaluation", "history"),
     [
-        (20_000, 730, timedelta(days=14), [timedelta(days=90), timedelta(days=180), timedelta(days=270)]),
-        (2_000, 130, timedelta(days=30), [timedelta(days=90)]),  # 14 days would hold too few rows
-        (5_000, 120, timedelta(days=14), [timedelta(days=90)]),
-        (5_000, 3, 0.2, [timedelta(days=3650)]),
-        (300, 365, 0.2, [timedelta(days=3650)]),
+        (20_000, 730, timedelta(days=14), ["90d", "half-life 60d", "expanding"]),
+        (2_000, 130, timedelta(days=30), ["90d", "half-life 60d", "expanding"]),  # 14 days would hold too few rows
+        (5_000, 60, timedelta(days=14), ["6w", "expanding"]),
+        (5_000, 3, 0.2, ["expanding"]),
+        (300, 365, 0.2, ["expanding"]),
     ],
 )
 def test_the_split_fits_the_span_and_the_rows(tmp_path, rows, days, evaluation, history):
     split = made(tmp_path, awkward(rows, days), "target")[1].split
-    assert (split.evaluation, split.tuning, list(split.history)) == (evaluation, evaluation, history)
+    assert (split.evaluation, split.tuning) == (evaluation, evaluation)
+    assert [rows.label for rows in split.history] == history
 
 
 def test_without_a_time_it_says_so_and_cuts_by_share(tmp_path):
@@ -170,4 +171,4 @@ def test_bike_sharing_leaks_are_left_out_with_their_reason(tmp_path):
     assert text.count("LEAK: casual + registered add up to the target") == 2
     assert not {"casual", "registered", "instant", "yr"} & set(config.features.names)
     assert next(c for c in config.columns if c.role == "time").hours_from == "hr"
-    assert list(config.split.history) == [timedelta(days=90), timedelta(days=180), timedelta(days=270)]
+    assert [rows.label for rows in config.split.history] == ["90d", "half-life 60d", "expanding"]

@@ -48,7 +48,7 @@ def world(problem, days=60, per_day=40):
 def champion(problem):
     metric = "roc_auc" if problem == "binary" else "mae"
     split = Split(history=(90 * DAY,), tuning=0.2, evaluation=0.2)
-    recipe = Recipe(problem, metric, Features(("x",), ()), split, Linear(), {}, 90 * DAY, seed=0)
+    recipe = Recipe(problem, metric, Features(("x",), ()), split, Linear(), {}, split.history[0], seed=0)
     snapshot = Snapshot("p", 0, 0, Window(START - 90 * DAY, JUDGED), JUDGED, 100, "digest")
     scores = {f"evaluation_{metric}": 0.93 if problem == "binary" else 1.2}
     fitted = Fitted("key", "sha", scores, (TRAINED - DAY).isoformat(), JUDGED.isoformat())

@@ -61,7 +61,7 @@ def session(tmp_path, monkeypatch):
 def register(session, numerical):
     """A version that was fitted on the given numbers and the plan."""
     features = Features(numerical, ("plan",))
-    recipe = Recipe("binary", "roc_auc", features, SPLIT, Linear(), {"strength": 1.0}, timedelta(days=60), 0)
+    recipe = Recipe("binary", "roc_auc", features, SPLIT, Linear(), {"strength": 1.0}, SPLIT.history[0], 0)
     snapshot = session.store.snapshot(Window(START, AS_OF), AS_OF)
     run = training.open_run.fn(session, {})
     fitted = training.fit_candidate.fn(session, snapshot, recipe, recipe.key(snapshot.digest, "code"))

@@ -26,7 +26,7 @@ class Pool:
 
 day = timedelta(days=1)
 split = Split(history=(day,), tuning=day, evaluation=day)
-recipes = [Recipe("binary", "roc_auc", Features(("x",), (), (), "UTC"), split, family, {}, day, 0)
+recipes = [Recipe("binary", "roc_auc", Features(("x",), (), (), "UTC"), split, family, {}, split.history[0], 0)
            for family in (Linear(), RandomForest())]
 class Snapshot:
     digest = ""

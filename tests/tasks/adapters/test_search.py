@@ -9,7 +9,7 @@ from tasks.core.estimators import Candidate, Range
 from tasks.core.features import Features
 
 FAMILIES = get_args(get_args(Candidate)[0])
-HISTORIES = (60.0, 270.0)
+HISTORIES = ("60d", "expanding")
 
 
 def run(space, answers, seed=1, greater=True):
@@ -50,7 +50,7 @@ def test_answers_steer_the_search_in_the_direction_of_the_metric():
     space = {"x": Range(0.0, 1.0)}
 
     def late(greater):
-        study, seen = Study(space, (1.0,), greater_is_better=greater, seed=0), []
+        study, seen = Study(space, ("60d",), greater_is_better=greater, seed=0), []
         for _ in range(40):
             trial, proposal = study.ask()
             seen.append(proposal["x"])

@@ -15,6 +15,7 @@ from tasks.core.history import KNOWN_AT
 from tasks.core.performance import Performance
 from tasks.core.rehearsal import Setting
 from tasks.core.splits import Split
+from tasks.core.strategies import NewSearch
 from tasks.core.triggers import DataDrift, PerformanceDecay
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -24,6 +25,7 @@ SETTING = Setting(
     metric="mae",
     features=Features(("x", "z"), ()),
     split=Split(history=(30 * DAY, 90 * DAY), tuning=10 * DAY, evaluation=10 * DAY, min_rows=5),
+    strategy=NewSearch(),
     families=(Linear(),),
     gates=(Sanity(), BeatsDummy(), BeatsChampion(margin=0.0, min_rows=10), CleanProcess()),
     first_champion="when_gates_pass",
@@ -40,12 +42,17 @@ def moments(first=60, last=200, every=20):
     return [START + day * DAY for day in range(first, last + 1, every)]
 
 
-def tables(days=200, per_day=4, seed=0, changes_on=None, moves_on=None):
-    """Events and labels in random order; the law turns on `changes_on`, x moves on `moves_on` (days)."""
+def tables(days=200, per_day=4, seed=0, changes_on=None, moves_on=None, slopes=None):
+    """Events and labels in random order; the law turns on `changes_on`, x moves on `moves_on` (days).
+
+    `slopes`: the law from each day on, as {day: slope of x}, instead of one turn.
+    """
     rng = np.random.default_rng(seed)
     age = np.sort(rng.uniform(0, days, days * per_day))
     x, z = rng.normal(size=len(age)), rng.normal(size=len(age))
     slope = np.where(age >= (changes_on if changes_on is not None else days), -3.0, 3.0)
+    for day, value in (slopes or {}).items():
+        slope = np.where(age >= day, value, slope)
     x = x + np.where(age >= (moves_on if moves_on is not None else days), 2.0, 0.0)
     times = pd.Series(pd.Timestamp(START) + pd.to_timedelta(age, unit="D")).dt.as_unit("us")
     ids = [f"r{number:05d}" for number in range(len(age))]

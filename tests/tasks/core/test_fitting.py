@@ -15,19 +15,20 @@ from tasks.core.features import EVENT_TIME, Features
 from tasks.core.fitting import (
     LABEL,
     Recipe,
+    backtest,
     days_of,
     fit_for_evaluation,
-    fit_on_train,
     parts_of,
     predict_rows,
     score_on,
     seen_positions,
 )
 from tasks.core.splits import Split
+from tasks.core.strategies import Expanding, RecencyWeighted, Sliding
 
 FEATURES = Features(("x", "z"), ("plan",), ("weekday",))
 SPLIT = Split(history=("400d",), tuning=0.2, evaluation=0.2, min_rows=20)
-RECIPE = Recipe("binary", "roc_auc", FEATURES, SPLIT, Linear(), {"strength": 1.0}, timedelta(days=400), 0)
+RECIPE = Recipe("binary", "roc_auc", FEATURES, SPLIT, Linear(), {"strength": 1.0}, Sliding(length="400d"), 0)
 
 
 def frame(count=300, seed=0):
@@ -67,7 +68,11 @@ OTHERS = {
         replace(RECIPE, family=Dummy()),
     ],
     "parameters": [replace(RECIPE, parameters={"strength": 1.0 + 2**-52}), replace(RECIPE, parameters={})],
-    "history": [replace(RECIPE, history=timedelta(days=400, microseconds=1))],
+    "history": [
+        replace(RECIPE, history=Expanding()),
+        replace(RECIPE, history=RecencyWeighted(half_life="400d")),
+        replace(RECIPE, history=Sliding(length=timedelta(days=400, microseconds=1))),
+    ],
     "seed": [replace(RECIPE, seed=1)],
 }
 
@@ -103,7 +108,7 @@ def test_what_lies_in_the_evaluation_part_changes_nothing_that_was_fitted(family
         predict_rows(rows, probe, one.model, recipe), predict_rows(rows, probe, two.model, recipe)
     )
     assert not set(one.seen) & set(fresh)
-    assert fit_on_train(rows, recipe) == fit_on_train(other, recipe)
+    assert backtest(rows, recipe) == backtest(other, recipe)
 
 
 def test_the_tuning_part_judges_a_trial_and_does_not_teach_it():
@@ -111,19 +116,19 @@ def test_the_tuning_part_judges_a_trial_and_does_not_teach_it():
     judged = parts_of(rows, SPLIT).tuning
     other.iloc[judged, other.columns.get_loc(LABEL)] = 1 - other[LABEL].to_numpy()[judged]
     # The same model is asked, and the answers are turned round: the areas under the two curves add up to one.
-    assert fit_on_train(rows, RECIPE) + fit_on_train(other, RECIPE) == pytest.approx(1.0)
-    assert fit_on_train(rows, RECIPE) > 0.8
+    assert backtest(rows, RECIPE) + backtest(other, RECIPE) == pytest.approx(1.0)
+    assert backtest(rows, RECIPE) > 0.8
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(60, 300), st.integers(0, 5))
 def test_seen_rows_are_all_but_the_evaluation_within_the_history(days, seed):
-    rows, history = frame(seed=seed), timedelta(days=days)
+    rows, history = frame(seed=seed), Sliding(length=timedelta(days=days))
     seen, parts = seen_positions(rows, SPLIT, history), parts_of(rows, SPLIT)
     times = rows[EVENT_TIME]
     allowed = np.concatenate([parts.train, parts.tuning])
     newest = times.iloc[allowed].max()
-    assert set(seen) == {p for p in allowed if times.iloc[p] > newest - history}
+    assert set(seen) == {p for p in allowed if times.iloc[p] > newest - history.length}
     assert (np.diff(seen) > 0).all()
     assert times.iloc[seen].max() < times.iloc[parts.evaluation].min()
 
@@ -131,7 +136,7 @@ def test_seen_rows_are_all_but_the_evaluation_within_the_history(days, seed):
 def test_the_order_of_the_rows_in_the_table_does_not_matter_to_what_is_seen():
     rows = frame().drop_duplicates(EVENT_TIME)
     turned = rows.iloc[::-1]
-    history = timedelta(days=100)
+    history = Sliding(length="100d")
     assert set(rows.index[seen_positions(rows, SPLIT, history)]) == set(
         turned.index[seen_positions(turned, SPLIT, history)]
     )
@@ -161,8 +166,8 @@ def test_a_class_of_one_single_row_is_refused_with_what_to_do(family):
 
 
 def test_a_history_that_is_too_short_is_refused_with_what_to_do():
-    with pytest.raises(DataRejected, match=r"Only \d+ training rows lie within 1 day, 0:00:00; at least 20 .*history"):
-        fit_for_evaluation(frame(), replace(RECIPE, history=timedelta(days=1)))
+    with pytest.raises(DataRejected, match=r"Only \d+ training rows lie within 1d; at least 20 .*history"):
+        fit_for_evaluation(frame(), replace(RECIPE, history=Sliding(length="1d")))
 
 
 def test_regression_takes_any_number():

@@ -65,9 +65,9 @@ def test_a_training_gets_rows_and_labels_that_were_known_and_a_duel_none_that_wa
     labels[KNOWN_AT] += pd.to_timedelta(rng.exponential(10, len(labels)), unit="D").round("us")
     given_rows = []
 
-    def spy(rows):
+    def spy(rows, tried):
         given_rows.append(rows)
-        return rehearsal.train(rows, rehearsal.recipes(SETTING))
+        return rehearsal.train(rows, tried)
 
     periods = run(EveryWindow(), History.of(events, labels), trainer=spy)
     assert len(given_rows) == len(periods) == sum(p.trained for p in periods)
@@ -82,10 +82,7 @@ def test_rows_that_the_champion_has_seen_stay_out_of_the_duel():
     past = History.of(*tables()).at(START + 100 * DAY)
     setting = replace(SETTING, gates=(SETTING.gates[2],))
 
-    def fit(rows):
-        return rehearsal.train(rows, rehearsal.recipes(setting))
-
-    candidate = rehearsal.contestant(past, setting, fit, 2)
+    candidate = rehearsal.contestant(past, setting, rehearsal.train, 2)
     champion = replace(candidate, number=1, seen=pd.concat([candidate.seen, candidate.judged_on.iloc[:-30]]))
     told = rehearsal.judge(candidate, champion, setting, ())[0].reason
     assert "equivalent: both predict the same on 30 rows" in told

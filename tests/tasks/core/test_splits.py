@@ -1,6 +1,6 @@
 """Parts never overlap, never run backwards in time, and no instant falls into two of them."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tasks.core.errors import DataRejected
-from tasks.core.splits import Split, split_parts, within_history
+from tasks.core.splits import Split, backtests, split_parts
 
 START = np.datetime64("2024-01-01T00:00:00", "us")
 DAY = timedelta(days=1)
@@ -88,20 +88,39 @@ def test_shares_outside_of_their_bounds_are_refused(share):
         a_split(share, 0.2)
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.lists(st.integers(0, 1000), max_size=50), st.integers(1, 1000))
-def test_history_keeps_what_is_younger_than_its_length(hours, length):
-    times, positions = times_of(hours), np.arange(len(hours))
-    kept = within_history(times, positions, timedelta(hours=length))
-    newest = max(hours, default=0)
-    assert kept.tolist() == [p for p, hour in enumerate(hours) if newest - hour < length]
-
-
-def test_history_counts_from_the_newest_of_the_positions_and_not_of_all_rows():
-    assert within_history(times_of(range(100)), np.arange(50), timedelta(hours=10)).tolist() == list(range(40, 50))
-
-
 def test_a_snapshot_reaches_back_over_the_longest_history_and_both_later_parts():
+    newest = datetime(2024, 6, 1, tzinfo=UTC)
     split = Split(history=("10d", "60d"), tuning="14d", evaluation=0.2)
-    assert split.longest() == 74 * DAY
-    assert Split(history=("10d",), tuning="14d", evaluation="21d").longest() == 45 * DAY
+    assert split.since(newest) == newest - 74 * DAY
+    assert Split(history=("10d",), tuning="14d", evaluation="21d").since(newest) == newest - 45 * DAY
+    assert Split(history=("10d",), tuning="14d", evaluation="21d", folds=3).since(newest) == newest - 73 * DAY
+    forgetting = {"kind": "recency_weighted", "half_life": "20d"}
+    assert Split(history=("10d", forgetting), tuning="1d", evaluation="1d").since(newest) == newest - 202 * DAY
+    assert Split(history=("10d", {"kind": "expanding"}), tuning="1d", evaluation="1d").since(newest).year == 1700
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.integers(0, 24 * 60), min_size=8, max_size=200), PARTS, PARTS, st.integers(1, 5))
+def test_backtests_lie_one_before_the_other_and_all_before_the_evaluation(hours, tuning, evaluation, folds):
+    assume(len(set(hours)) > 1)
+    times, split = times_of(hours), a_split(tuning, evaluation).model_copy(update={"folds": folds})
+    try:
+        parts = split_parts(times, split)
+    except DataRejected:
+        return
+    found = backtests(times, split)
+    assert 1 <= len(found) <= folds
+    assert [found[0][0].tolist(), found[0][1].tolist()] == [parts.train.tolist(), parts.tuning.tolist()]
+    ends = times[parts.evaluation].min()
+    for train, judged in found:
+        assert times[train].max() < times[judged].min()
+        assert times[judged].max() < ends
+        assert min(len(train), len(judged)) >= 2
+        assert set(times[times < times[judged].min()]) == set(times[train])  # nothing between them is lost
+        ends = times[judged].min()
+
+
+def test_as_many_backtests_as_asked_where_there_are_rows_enough():
+    times = times_of(range(24 * 60))
+    lengths = [len(backtests(times, a_split(5 * DAY, 10 * DAY).model_copy(update={"folds": n}))) for n in (1, 3, 9, 12)]
+    assert lengths == [1, 3, 9, 9]

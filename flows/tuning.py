@@ -1,0 +1,94 @@
+"""The tuning flow: thresholds tried on a pipeline's own history, chosen by its first half, judged by its second."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from prefect import flow
+
+from config.opening import open_pipeline
+from config.proposal import snippet_of
+from config.schema import PipelineConfig
+from flows.naming import run_id, run_name
+from flows.running import task_runner
+from flows.simulation import setting_of
+from tasks import reporting, simulation
+from tasks.adapters.provenance import code_digest
+from tasks.core import tuning
+from tasks.core.comparison import Run, compare
+from tasks.core.rehearsal import Setting
+from tasks.core.simulation import Play, moments_between
+from tasks.core.tuning import Thresholds, Tuned
+from tasks.links import version_links
+from tasks.session import Session
+from tasks.simulation import Pinned
+
+
+@flow(name="tuning", flow_run_name=run_name, persist_result=False)
+def tuning_flow(
+    pipeline: str,
+    every: timedelta = timedelta(days=30),
+    start: datetime | None = None,
+    end: datetime | None = None,
+) -> tuple[Tuned, str, dict[str, str]]:
+    """Play a grid of thresholds through the first half of a history, and the choice through the second. It changes
+    nothing: the proposal is for a person to take over.
+
+    Args:
+        pipeline: Name of the pipeline, as its file in config/pipelines is called.
+        every: Length of a period; each policy decides at the beginning of every period.
+        start: First moment of decision, with a time zone; empty means a third into the history.
+        end: End of the last period; empty means the end of the history.
+
+    Returns:
+        What came out, the YAML to take it over ("" where nothing is to change), and links to the MLflow run.
+    """  # noqa: D205
+    config, session = open_pipeline(pipeline, None, run_id())
+    with session.hold("simulation"):
+        setting, pinned = setting_of(config), simulation.pin_history(session)
+        moments = moments_between(pinned.span, every, start, end)
+        tuned, runs = _tune(config, session, pinned, setting, moments)
+        snippet = snippet_of(config, tuned.chosen.put_into(setting)) if tuned.chosen != tuned.present else ""
+        page = tuning.tuning_page(pipeline, config.metric, tuned, snippet)
+        mlflow_run = simulation.record_simulation(session, runs, tuned.late, config.metric, page, "tuning")
+        reporting.show_page("tuning", pipeline, page)
+    return tuned, snippet, version_links(pipeline, None, mlflow_run)
+
+
+def _tune(
+    config: PipelineConfig, session: Session, pinned: Pinned, setting: Setting, moments: Sequence[datetime]
+) -> tuple[Tuned, list[Run]]:
+    code, first = code_digest(), tuning.early(setting, moments)
+    # Where each model is fitted like its champion, nothing can be fitted before it is known who that is.
+    ahead = moments[:-1] if setting.strategy.kind == "new_search" else []
+    bar = reporting.begin_progress("tuning", session.pipeline, "trainings fitted and thresholds tried")
+    done, total = 0, len(ahead) + len(first) + 4
+
+    def finish(futures: Sequence[Any]) -> list[Any]:
+        nonlocal done
+        found = []
+        for future in futures:
+            found.append(future.result())
+            reporting.move_progress(bar, done := done + 1, total)
+        return found
+
+    with task_runner(config.runner) as pool:
+        finish([_fitted(pool, pinned, setting, as_of, code) for as_of in ahead])
+        early = [simulation.run_of(one) for one in finish([_played(pool, pinned, play, code) for play in first])]
+        chosen = tuning.grid(setting)[tuning.choose(early, config.metric)]
+        second = tuning.late(setting, chosen, moments)
+        late = [simulation.run_of(one) for one in finish([_played(pool, pinned, play, code) for play in second])]
+    tables = (tuple(compare(runs, config.metric)) for runs in (early, late))
+    return Tuned(Thresholds.of(setting), chosen, moments[tuning.cut_of(moments)], *tables), late
+
+
+def _fitted(pool: Any, pinned: Pinned, setting: Setting, as_of: datetime, code: str) -> Any:
+    key = simulation.key_of(pinned, code, setting, as_of)
+    return pool.submit(simulation.rehearse_training, parameters={
+        "pinned": pinned, "setting": setting, "as_of": as_of, "code_digest": code, "key": key})  # fmt: skip
+
+
+def _played(pool: Any, pinned: Pinned, play: Play, code: str) -> Any:
+    key = simulation.key_of(pinned, code, play)
+    return pool.submit(simulation.simulate_policy, parameters={
+        "pinned": pinned, "play": play, "code_digest": code, "key": key})  # fmt: skip

@@ -1,0 +1,52 @@
+"""Which recipe a training fits: the champion's own where the strategy says so, and otherwise the best of a search."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from config.load import load_file
+from config.settings import PROJECT
+from flows import training
+from tasks.adapters.tracking import Trial
+from tasks.core.strategies import SameRecipe
+from tasks.searching import Tried
+from tasks.session import Session
+
+CONFIG = load_file(PROJECT / "config" / "pipelines" / "subscriptions.yaml")
+SAME = CONFIG.model_copy(update={"strategy": SameRecipe()})
+SESSION = Session(None, "", datetime(2025, 1, 1, tzinfo=UTC), "test")
+
+
+@pytest.fixture
+def champion(monkeypatch):
+    """The champion's recipe, in a list that a test may empty; searches are noted and give two trials."""
+    searches, found = [], [replace(training._open_recipe(CONFIG, 0), parameters={"strength": 3.0}, seed=5)]
+    monkeypatch.setattr(training.training, "champion_recipe", lambda _: found[0] if found else None)
+
+    def search(_config, _session, _snapshot, recipes):
+        searches.append(len(recipes))
+        return [Tried(Trial("linear", n, {}, 0.6 + n / 10, 1.0), recipe) for n, recipe in enumerate(recipes)]
+
+    monkeypatch.setattr(training, "_search", search)
+    return found, searches
+
+
+def test_the_same_recipe_is_one_fit_without_a_search(champion):
+    best, tried = training._choose(SAME, SESSION, None)
+    assert (best.family.kind, best.parameters, best.seed) == ("linear", {"strength": 3.0}, CONFIG.search.seed)
+    assert (tried, champion[1]) == ([], [])
+
+
+def test_without_a_champion_and_by_default_it_searches(champion, monkeypatch):
+    best, tried = training._choose(CONFIG, SESSION, None)
+    assert (best.family.kind, len(tried)) == ("random_forest", 3)
+    champion[0].clear()
+    assert len(training._choose(SAME, SESSION, None)[1]) == 3
+    assert champion[1] == [3, 3]
+
+    def refuse(_):
+        raise AssertionError("the registry was asked for nothing")
+
+    monkeypatch.setattr(training.training, "champion_recipe", refuse)
+    assert training._choose(CONFIG, SESSION, None)[1]
