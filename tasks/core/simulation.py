@@ -4,7 +4,7 @@ Deciding sees a `Past` only; the labels that a period got in the end go into its
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -28,6 +28,7 @@ class Period:
     `asked`: the policy wanted a retraining (the first training is none). `trained`: it came to a fit. `promoted`: the
     new model serves from `as_of` on. `score` is in units of the pipeline's metric; None without a model or its labels.
     `fit_seconds` is what the trainer said that the fits took, whether now or in an earlier run.
+    `remedy` is what the policy chose, where it tells remedies apart.
     """
 
     as_of: datetime
@@ -40,6 +41,7 @@ class Period:
     promoted: bool
     reason: str
     fit_seconds: float
+    remedy: str = ""
 
 
 @dataclass
@@ -59,6 +61,7 @@ class _Decided:
     promoted: bool = False
     reason: str = ""
     seconds: float = 0.0
+    remedy: str = ""
 
 
 def moments_between(
@@ -94,7 +97,7 @@ def simulate(
         before = as_of
         rows, score = _serve(history, Window(as_of, end), serving.champion, setting)
         yield Period(as_of, end, rows, score, serving.champion.number if serving.champion else 0, decided.asked,
-                     decided.trained, decided.promoted, decided.reason, decided.seconds)  # fmt: skip
+                     decided.trained, decided.promoted, decided.reason, decided.seconds, decided.remedy)  # fmt: skip
 
 
 def _decide(
@@ -103,9 +106,10 @@ def _decide(
     if serving.champion is None:
         return _train(past, setting, policy, serving, fit, "there is no model yet")
     answer = policy.asks(Sight(past, serving.champion, setting, period), serving.trainings)
+    remedy = str(answer.numbers.get("remedy", ""))
     if answer.verdict is not Verdict.FAIL:
-        return _Decided(reason=answer.reason)
-    return _train(past, setting, policy, serving, fit, answer.reason)
+        return _Decided(reason=answer.reason, remedy=remedy)
+    return replace(_train(past, setting, policy, serving, fit, answer.reason), remedy=remedy)
 
 
 def _train(past: Past, setting: Setting, policy: Policy, serving: _Serving, fit: Trainer, why: str) -> _Decided:
