@@ -21,6 +21,7 @@ from tasks.core import rehearsal, simulation
 from tasks.core.comparison import Run, Standing
 from tasks.core.errors import DataRejected
 from tasks.core.features import EVENT_TIME
+from tasks.core.fitting import Recipe
 from tasks.core.history import History
 from tasks.core.metrics import MetricName
 from tasks.core.policies import Policy
@@ -30,6 +31,7 @@ from tasks.retrying import STEP
 from tasks.session import Session
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 _PERIODS = TypeAdapter(tuple[simulation.Period, ...])
@@ -112,8 +114,17 @@ def simulate_policy(
         inside += thread_time() - began
         return trained
 
+    def refitter(
+        rows: "pd.DataFrame", recipes: Sequence[Recipe], positions: "np.ndarray"
+    ) -> tuple[dict[str, "np.ndarray"], float]:
+        nonlocal inside
+        began = thread_time()
+        refits, _ = rehearsal.refit(rows, recipes, positions)
+        inside += (seconds := thread_time() - began)
+        return refits, seconds
+
     began = thread_time()
-    periods = tuple(simulation.simulate(history_of(pinned), setting, policy, moments, trainer))
+    periods = tuple(simulation.simulate(history_of(pinned), setting, policy, moments, trainer, refitter))
     checks = thread_time() - began - inside
     return {"policy": policy.kind, "periods": _PERIODS.dump_python(periods, mode="json"), "check_seconds": checks}
 

@@ -71,11 +71,14 @@ def parts_of(frame: "pd.DataFrame", split: Split) -> Parts:
     return split_parts(_times(frame), split)
 
 
+def fit_train_part(frame: "pd.DataFrame", recipe: Recipe) -> Fit:
+    """Fit on the train part only (as far back as the recipe's history): tuning and evaluation stay unseen."""
+    return _fit(frame, within_history(_times(frame), parts_of(frame, recipe.split).train, recipe.history), recipe)
+
+
 def fit_on_train(frame: "pd.DataFrame", recipe: Recipe) -> float:
-    """Fit on the train part (as far back as the recipe's history) and return the score on the tuning part."""
-    parts = parts_of(frame, recipe.split)
-    fit = _fit(frame, within_history(_times(frame), parts.train, recipe.history), recipe)
-    return score_on(frame, parts.tuning, fit.model, recipe)
+    """Fit on the train part and return the score on the tuning part."""
+    return score_on(frame, parts_of(frame, recipe.split).tuning, fit_train_part(frame, recipe).model, recipe)
 
 
 def fit_for_evaluation(frame: "pd.DataFrame", recipe: Recipe) -> Fit:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.core import choosing, fitting, ledger, metrics
+from tasks.core import choosing, fitting, ledger, metrics, probe
 from tasks.core.championship import may_promote
 from tasks.core.drift import Drift
 from tasks.core.errors import DataRejected
@@ -23,6 +23,7 @@ from tasks.core.history import Past
 from tasks.core.ledger import Look
 from tasks.core.metrics import MetricName, Problem
 from tasks.core.performance import Performance
+from tasks.core.probe import ProbeMode
 from tasks.core.results import Check, Window
 from tasks.core.splits import Split
 from tasks.core.triggers import Trigger
@@ -51,6 +52,7 @@ class Setting:
     governor: Governor
     label_delay: timedelta
     seed: int
+    probe: ProbeMode = "auto"
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,16 @@ class Trained:
 
 Trainer = Callable[["pd.DataFrame"], Trained]
 """From labelled rows to a fit. It may look up what it did before and measure time, which the core cannot."""
+
+Refitter = Callable[["pd.DataFrame", Sequence[Recipe], np.ndarray], tuple[dict[str, np.ndarray], float]]
+"""What a probe's fits predict for some positions of the rows, and the seconds of one core that they took."""
+
+
+def refit(
+    rows: "pd.DataFrame", recipes: Sequence[Recipe], positions: np.ndarray
+) -> tuple[dict[str, np.ndarray], float]:
+    """The fits of a probe, without a clock."""
+    return probe.refit(rows, recipes, positions), 0.0
 
 
 @dataclass(frozen=True)
