@@ -61,6 +61,7 @@ def setting_of(config: PipelineConfig) -> Setting:
         families=config.candidates, gates=config.gates, first_champion=config.first_champion, drift=config.drift,
         performance=config.performance, triggers=config.triggers, governor=config.governor,
         label_delay=config.labels.delay, seed=config.search.seed,
+        probe=config.search.probe,
     )  # fmt: skip
 
 

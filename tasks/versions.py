@@ -8,6 +8,7 @@ from typing import Any
 from tasks.adapters.fits import Fitted
 from tasks.adapters.registry import ModelVersion
 from tasks.core.errors import ArtefactMismatch
+from tasks.core.estimators import Candidate
 from tasks.core.features import Features
 from tasks.core.fitting import Recipe
 from tasks.core.results import Snapshot, Window
@@ -64,6 +65,25 @@ def facts_of(version: ModelVersion) -> Facts:
         raise ArtefactMismatch(
             f"Version {version.number} was not registered by Keepfit, or its tags were changed "
             f"({type(error).__name__}). Train a new one with `keepfit run training`."
+        ) from error
+
+
+def recipe_of(version: ModelVersion) -> Recipe:
+    """The recipe that a version was made by; raises ArtefactMismatch like `facts_of`."""
+    from pydantic import TypeAdapter
+
+    facts = facts_of(version)
+    told = json.loads(version.tags["keepfit.recipe"])
+    try:
+        return Recipe(
+            problem=told["problem"], metric=told["metric"], features=facts.features, split=facts.split,
+            family=TypeAdapter[Any](Candidate).validate_python(told["family"]), parameters=told["parameters"],
+            history=facts.history, seed=told["seed"],
+        )  # fmt: skip
+    except (KeyError, ValueError) as error:
+        raise ArtefactMismatch(
+            f"The recipe of version {version.number} cannot be read ({type(error).__name__}): its family is not one of "
+            "this Keepfit's. Train a new version with `keepfit run training`."
         ) from error
 
 

@@ -78,9 +78,9 @@ def _causes(entries: Sequence[JournalEntry], entry: JournalEntry) -> Iterator[Jo
     """What a decision rests on directly: by token, by model version, by batch."""
     decision = entry.decision
     evidence = decision.evidence
-    if decision.kind in {"trigger", "training"} and (token := evidence.get("token")):
-        kind = "monitoring" if decision.kind == "trigger" else "trigger"
-        yield from _with(entries, kind, token=token)
+    if decision.kind in {"trigger", "probe", "training"} and (token := evidence.get("token")):
+        for kind in {"trigger": ("monitoring",), "probe": ("trigger",)}.get(decision.kind, ("trigger", "probe")):
+            yield from _with(entries, kind, token=token)
     if decision.kind == "governor":
         yield from (one for one in entries if one.decision.key in evidence.get("rests_on", ()))
     if decision.kind == "promotion":

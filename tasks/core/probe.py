@@ -5,18 +5,21 @@ Never looks at the evaluation part, whose rows judge the candidate: it fits on t
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from tasks.core import fitting
 from tasks.core.duel import DuelResult, duel
+from tasks.core.durations import format_duration
 from tasks.core.errors import DataRejected
+from tasks.core.estimators import Candidate, Dummy
 from tasks.core.features import ROW_ID
 from tasks.core.fitting import LABEL, Recipe
 from tasks.core.gates import Gate
 from tasks.core.metrics import MetricName, gain, score
-from tasks.core.results import Check, Number, Verdict
+from tasks.core.results import Check, JournalEntry, Number, Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,12 +37,25 @@ def margin_of(gates: Sequence[Gate]) -> float:
     return next((gate.margin for gate in gates if gate.kind == "beats_champion"), 0.0)
 
 
-def recipes_like(champion: Recipe) -> list[Recipe]:
-    """The champion's recipe with each length of history that the pipeline allows: few fits, and no search.
+def limit_of_breach(entries: Sequence[JournalEntry], token: str, version: int) -> float | None:
+    """The limit of performance where the check with this token put this champion's into question; None where not."""
+    for decision in (entry.decision for entry in entries if entry.decision.evidence.get("token") == token):
+        told = decision.evidence.get("performance") or {}
+        if decision.evidence.get("version") == version and told.get("verdict") not in {None, Verdict.PASS}:
+            limit = (told.get("numbers") or {}).get("limit")
+            return None if limit is None else float(limit)
+    return None
 
-    With its own history alone a change would not show: most of what a refit learnt from would be of before it.
+
+def recipes_like(
+    wanted: Recipe, family: Candidate | Dummy, parameters: Mapping[str, Any], history: timedelta
+) -> list[Recipe]:
+    """The wanted recipe with the champion's family and parameters, for its history and each that the split allows.
+
+    Few fits, and no search. With its own history alone a change would hardly show: most rows are of before it.
     """
-    return [replace(champion, history=length) for length in sorted({*champion.split.history, champion.history})]
+    like = replace(wanted, family=family, parameters=parameters)
+    return [replace(like, history=length) for length in sorted({*wanted.split.history, history})]
 
 
 def stretch(rows: "pd.DataFrame", recipe: Recipe, seen: "pd.Series") -> np.ndarray:
@@ -53,13 +69,13 @@ def stretch(rows: "pd.DataFrame", recipe: Recipe, seen: "pd.Series") -> np.ndarr
 
 def refit(rows: "pd.DataFrame", recipes: Sequence[Recipe], positions: np.ndarray) -> dict[str, np.ndarray]:
     """What each recipe predicts for the positions, fitted on the train part; too short a history is left out."""
-    told = {}
-    for recipe in recipes:
+    told: dict[str, np.ndarray] = {}
+    for recipe in recipes if len(positions) else ():
         try:
             model = fitting.fit_train_part(rows, recipe).model
         except DataRejected:
             continue
-        told[f"history of {recipe.history.days} d"] = fitting.predict_rows(rows, positions, model, recipe)
+        told[f"history of {format_duration(recipe.history)}"] = fitting.predict_rows(rows, positions, model, recipe)
     return told
 
 
@@ -86,7 +102,7 @@ def judge_probe(  # noqa: PLR0913 - the evidence, by name
         "rows": len(rows), "refits": len(refits), "margin": margin, "limit": limit, "early": False,
     }  # fmt: skip
     if not refits:
-        return Check(NAME, Verdict.UNKNOWN, "no refit came about: too few rows before the newest ones", numbers)
+        return Check(NAME, Verdict.UNKNOWN, "no refit came about: too few rows before the evaluation part", numbers)
     blocks = fitting.days_of(rows) if len(rows) else np.empty(0, "int64")
     held = {
         name: duel(actual, champion, predicted, blocks, metric=metric, margin=margin, confidence=CONFIDENCE,

@@ -133,7 +133,8 @@ def _decide(  # noqa: PLR0913, PLR0917 - all that a decision may use
 def _probe(sight: Sight, refitter: Refitter) -> tuple[Check | None, float]:
     """Would a retraining help, and the seconds that the fits took; None where the rows allow no training either."""
     champion, setting = sight.champion, sight.setting
-    recipes = probe.recipes_like(replace(champion.trained.recipe, split=setting.split))
+    own = champion.trained.recipe
+    recipes = probe.recipes_like(replace(own, split=setting.split), own.family, own.parameters, own.history)
     try:
         rows = rehearsal.training_rows(sight.past, setting.split)
         fresh = probe.stretch(rows, recipes[0], champion.seen[ROW_ID])
@@ -141,10 +142,15 @@ def _probe(sight: Sight, refitter: Refitter) -> tuple[Check | None, float]:
         return None, 0.0
     refits, seconds = refitter(rows, recipes, fresh)
     stretch = rows.iloc[fresh]
-    own = rehearsal.predictions(champion, stretch)
-    margin = probe.margin_of(setting.gates)
+    predicted, margin, limit = rehearsal.predictions(champion, stretch), probe.margin_of(setting.gates), sight.limit
     return probe.judge_probe(
-        stretch, metric=setting.metric, champion=own, refits=refits, margin=margin, limit=sight.limit, seed=setting.seed
+        stretch,
+        metric=setting.metric,
+        champion=predicted,
+        refits=refits,
+        margin=margin,
+        limit=limit,
+        seed=setting.seed,
     ), seconds
 
 

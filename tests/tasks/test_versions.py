@@ -14,7 +14,7 @@ from tasks.core.features import Features
 from tasks.core.fitting import Recipe
 from tasks.core.results import Snapshot, Window
 from tasks.core.splits import Split
-from tasks.versions import facts_of, tags_of
+from tasks.versions import facts_of, recipe_of, tags_of
 
 MOMENT = datetime(2024, 3, 1, 12, 30, 0, 7, UTC)
 SNAPSHOT = Snapshot("p", 3, 4, Window(MOMENT - timedelta(days=9), MOMENT), MOMENT, 100, "digest")
@@ -35,6 +35,7 @@ def test_what_is_registered_is_read_back(histories, part, history):
     facts = facts_of(ModelVersion(1, "run", tags_of("sha", FITTED, SNAPSHOT, made)))
     assert (facts.split, facts.history, facts.features) == (split, history, made.features)
     assert (facts.snapshot, facts.key, facts.promised) == (SNAPSHOT, "key", 0.8125)
+    assert recipe_of(ModelVersion(1, "run", tags_of("sha", FITTED, SNAPSHOT, made))).as_text() == made.as_text()
     assert facts.trained_until == facts.evaluated_until == MOMENT
 
 
