@@ -86,10 +86,17 @@ def test_too_few_rows_are_unknown_and_hold_nothing_back(rows_per_day):
     assert probe.held_back(told) is None
 
 
-def test_without_rows_or_refits_nothing_is_known():
+def test_rows_that_the_champion_has_seen_are_no_part_of_the_stretch():
     rows, champion = world()
-    everything = replace(champion, seen=rows)
-    assert probed(rows, everything).verdict is Verdict.UNKNOWN
+    tuning = fitting.parts_of(rows, SETTING.split).tuning
+    places = probe.stretch(rows, TRAINED, rows[ROW_ID].iloc[tuning[::3]])
+    assert set(places) == set(tuning) - set(tuning[::3])
+    told = probed(rows, replace(champion, seen=rows))
+    assert (told.verdict, told.numbers["rows"]) == (Verdict.UNKNOWN, 0)
+
+
+def test_without_a_refit_nothing_is_known():
+    rows, champion = world()
     starved = [replace(TRAINED, history=timedelta(hours=1))]
     told = probed(rows, champion, recipes=starved)
     assert (told.verdict, told.numbers["refits"]) == (Verdict.UNKNOWN, 0)
