@@ -165,3 +165,17 @@ def test_the_simulator_asks_the_probe_before_it_trains_and_counts_what_that_cost
     assert all((p.asked, p.trained, p.remedy, p.fit_seconds) == (False, False, "retrain", 7.0) for p in held)
     assert any("circuit_breaker" in p.reason for p in probed), "no storm of probes either"
     assert any(p.asked for p in run(Keepfit(), history, replace(setting, probe="never")))
+
+
+@pytest.mark.parametrize(("begins", "told"), [(93, True), (106, False)])
+def test_a_passing_shock_is_waited_out_or_at_least_promotes_nothing(begins, told):
+    """Ten days of another law in windows of twenty, without a probe. In a window's middle it looks like a decay."""
+    events, labels = tables(per_day=12)
+    age = (events.set_index(ROW_ID)[EVENT_TIME] - START) / DAY
+    odd = labels[ROW_ID].map((age >= begins) & (age < begins + 10)).to_numpy()
+    x = labels[ROW_ID].map(events.set_index(ROW_ID)["x"])
+    shaken = labels.assign(**{LABEL: labels[LABEL] - 6 * x * odd})
+    periods = run(Keepfit(), History.of(events, shaken), replace(SETTING, probe="never"), when=moments(last=140))
+    assert any(p.asked for p in periods) is not told, [p.reason for p in periods]
+    assert not any(p.asked and p.promoted for p in periods)
+    assert ("wait" in {p.remedy for p in periods}) is told
