@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks.results import Row, load, show
 
 LOOP = ("cycle", "starts", "breaches", "monitoring")
-DECISIONS = ("alarms", "duels", "holdout", "storm", "failures", "simulations")
+DECISIONS = ("alarms", "duels", "holdout", "storm", "failures", "simulations", "remedies")
 PARTS = (*LOOP, *DECISIONS)
 
 
@@ -47,6 +47,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--candidates", type=int, help="candidates of one attack (1 000)")
     parser.add_argument("--storm", type=int, help="breaches of a storm (1 000)")
     parser.add_argument("--calls", type=int, help="every how many-th call of a vendor fails (1: each)")
+    parser.add_argument("--worlds", type=int, help="samples whose every month is decided about (20)")
     options = parser.parse_args()
     usual = {"rows": 100_000, "repetitions": 3, "starts": 5, "breaches": 100}
     small = {"rows": 5_000, "repetitions": 1, "starts": 2, "breaches": 6}
@@ -58,8 +59,18 @@ def _options() -> argparse.Namespace:
         "candidates": 1_000,
         "storm": 1_000,
         "calls": 1,
+        "worlds": 20,
     }
-    small |= {"checks": 2, "trials": 2, "seeds": 10, "holdouts": 10, "candidates": 30, "storm": 20, "calls": 12}
+    small |= {
+        "checks": 2,
+        "trials": 2,
+        "seeds": 10,
+        "holdouts": 10,
+        "candidates": 30,
+        "storm": 20,
+        "calls": 12,
+        "worlds": 1,
+    }
     for name, value in (small if options.quick else usual).items():
         if getattr(options, name) is None:
             setattr(options, name, value)
@@ -109,7 +120,7 @@ def _monitoring(sizes: list[int]) -> Iterator[Row]:
 
 
 def _decisions(options: argparse.Namespace, parts: Sequence[str]) -> Iterator[Row]:
-    from benchmarks import alarm_worlds, alarms, duels, failures, holdout, simulations, storm
+    from benchmarks import alarm_worlds, alarms, duels, failures, holdout, remedies, simulations, storm
 
     sizes, columns = ((30, 500), (10,)) if options.quick else (alarms.SIZES, alarms.COLUMNS)
     worlds, count = alarm_worlds.WORLDS, options.candidates
@@ -129,6 +140,7 @@ def _decisions(options: argparse.Namespace, parts: Sequence[str]) -> Iterator[Ro
             lambda: failures.measure(options.calls),
         ),
         "simulations": ("two public histories under every policy", lambda: simulations.measure(options.quick)),
+        "remedies": (f"{options.worlds} samples with declared truth", lambda: remedies.measure(options.worlds)),
     }
     for name in (name for name in DECISIONS if name in parts):
         told, measure = begin[name]

@@ -22,6 +22,7 @@ from tasks.core.gates import BeatsChampion, BeatsDummy, CleanProcess, Gate, Sani
 from tasks.core.governor import Governor
 from tasks.core.metrics import MetricName, Problem, greater_is_better, problem_of
 from tasks.core.performance import Performance
+from tasks.core.probe import ProbeMode
 from tasks.core.splits import Split
 from tasks.core.strategies import NewSearch, Strategy
 from tasks.core.triggers import PerformanceDecay, Trigger
@@ -48,6 +49,11 @@ class Search(_Section):
     trials: int = Field(default=6, ge=1, le=500, description="Trials for each candidate family.")
     budget: Duration = Field(default="5m", validate_default=True, description="No new trial starts after this long.")
     seed: int = 0
+    probe: ProbeMode = Field(
+        default="auto",
+        description="auto: before the search of a retraining that a breach started, a few cheap refits of the champion "
+        "on rows before the evaluation part have to leave open that it helps. never: search at once.",
+    )
 
 
 class Scoring(_Section):

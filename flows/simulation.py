@@ -13,10 +13,11 @@ from tasks import reporting, simulation
 from tasks.adapters.provenance import code_digest
 from tasks.core import dossiers
 from tasks.core.comparison import Run, Standing, compare
+from tasks.core.plays import Play
 from tasks.core.policies import POLICIES, Policy
 from tasks.core.rehearsal import Setting
 from tasks.core.results import Window
-from tasks.core.simulation import Play, moments_between
+from tasks.core.simulation import moments_between
 from tasks.links import version_links
 from tasks.session import Session
 from tasks.simulation import Pinned
@@ -61,6 +62,7 @@ def setting_of(config: PipelineConfig) -> Setting:
         strategy=config.strategy, families=config.candidates, gates=config.gates, first_champion=config.first_champion,
         drift=config.drift, performance=config.performance, triggers=config.triggers, governor=config.governor,
         label_delay=config.labels.delay, seed=config.search.seed,
+        probe=config.search.probe,
     )  # fmt: skip
 
 

@@ -12,13 +12,13 @@ from config.schema import PipelineConfig
 from flows.naming import run_id, run_name
 from flows.promotion import promotion_flow
 from flows.running import task_runner
-from tasks import reporting, training
+from tasks import probing, promotion, reporting, training
 from tasks.adapters.processes import Meter
 from tasks.adapters.provenance import code_digest
 from tasks.adapters.registry import ModelVersion
-from tasks.core import choosing, dossiers
+from tasks.core import choosing, dossiers, probe
 from tasks.core.fitting import Recipe
-from tasks.core.results import Number, Snapshot
+from tasks.core.results import Check, Number, Snapshot
 from tasks.links import version_links
 from tasks.reconciliation import reconcile
 from tasks.searching import Budget, Tried, run_search
@@ -38,7 +38,8 @@ def training_flow(
         token: Set by monitoring: the breach that this training answers, once. Leave it empty for a run on demand.
 
     Returns:
-        The number of the registered version and what promotion decided.
+        The number of the registered version and what promotion decided; 0 and postponed or spared, where a probe said
+        before the search that a retraining comes too early or would not help.
     """
     config, session = open_pipeline(pipeline, as_of, run_id())
     meter = Meter.start()
@@ -55,6 +56,13 @@ def training_flow(
 def _train(config: PipelineConfig, session: Session, reason: str, token: str | None, meter: Meter) -> tuple[int, str]:
     snapshot = training.take_snapshot(session, config.split)
     counts = training.cut_snapshot(session, snapshot, config.split)
+    probed = _probe(config, session, snapshot, token) if token else None
+    if token and probed and (held := probe.held_back(probed)):
+        spent = _cost(config, meter, [])
+        training.record_training(session, held, probed.reason, spent, token)
+        page = dossiers.held_page(session.pipeline, reason, probed, spent, held)
+        reporting.show_page("training", session.pipeline, page)
+        return 0, held
     tags = training.provenance_tags(session, config_digest(config), reason, config.search.seed, config.strategy.kind)
     run = training.open_run(session, tags)
     try:
@@ -73,6 +81,7 @@ def _train(config: PipelineConfig, session: Session, reason: str, token: str | N
         "snapshot": str(snapshot.window),
         "labelled rows": snapshot.rows,
         **counts,
+        **({"probe": f"{probed.verdict}: {probed.reason}"} if probed else {}),
         **spent,
         "version": version.number,
         **scores,
@@ -82,6 +91,18 @@ def _train(config: PipelineConfig, session: Session, reason: str, token: str | N
     page = dossiers.training_page(session.pipeline, reason, facts, ranked, f"{outcome}: {why}", links)
     reporting.show_page("training", session.pipeline, page)
     return version.number, outcome
+
+
+def _probe(config: PipelineConfig, session: Session, snapshot: Snapshot, token: str) -> Check | None:
+    """Would the retraining that this breach asks for help? None: there is no champion, or nobody wants to know."""
+    champion = promotion.read_champion(session) if config.search.probe == "auto" else None
+    if champion is None:
+        return None
+    recipes, margin = probing.recipes_of(champion, _open_recipe(config, 0)), probe.margin_of(config.gates)
+    stretch = probing.ask_champion(session, snapshot, recipes[0], champion, token)
+    key = probing.key_of(stretch, snapshot, recipes, code_digest(), margin)
+    told = probing.probe_retraining(session.store, snapshot, recipes, stretch, margin, key)
+    return probing.record_probe(session, snapshot, stretch, told, token)
 
 
 def _cost(config: PipelineConfig, meter: Meter, tried: Sequence[Tried] | None) -> dict[str, float | None]:

@@ -16,8 +16,9 @@ from tasks import reporting, simulation
 from tasks.adapters.provenance import code_digest
 from tasks.core import tuning
 from tasks.core.comparison import Run, compare
+from tasks.core.plays import Play
 from tasks.core.rehearsal import Setting
-from tasks.core.simulation import Play, moments_between
+from tasks.core.simulation import moments_between
 from tasks.core.tuning import Thresholds, Tuned
 from tasks.links import version_links
 from tasks.session import Session

@@ -41,7 +41,7 @@ def gather_evidence(
     fresh = _fresh(session, facts, champion)
     kept = fits.evaluation(session.store, facts.key)
     clean, predicted, cost = _clean(session, candidate, metric, fresh, kept, tries)
-    rival, cost_of_rival = (None, None) if champion is None else _ask(session, champion, metric, fresh, tries)
+    rival, cost_of_rival = (None, None) if champion is None else ask(session, champion, metric, fresh, tries)
     looks = ledger.looks_of(session.journal.entries("promotion"))
     replaces, question = None if champion is None else champion.number, question_of(gates, metric, seed)
     named = [name for name in columns_named(gates) if name in fresh.columns]
@@ -59,17 +59,19 @@ def gather_evidence(
 def _fresh(session: Session, facts: Facts, champion: ModelVersion | None) -> "pd.DataFrame":
     rows = labelled_rows(session.store, facts.snapshot)
     fresh = rows.iloc[fitting.parts_of(rows, facts.split).evaluation]
-    return fresh if champion is None else fresh[~fresh[ROW_ID].isin(_seen(session, facts_of(champion)))]
+    return fresh if champion is None else fresh[~fresh[ROW_ID].isin(seen_ids(session, facts_of(champion)))]
 
 
-def _seen(session: Session, facts: Facts) -> "pd.Series":
+def seen_ids(session: Session, facts: Facts) -> "pd.Series":
+    """The ids of the rows that a version was fitted on."""
     rows = labelled_rows(session.store, facts.snapshot)
     return rows[ROW_ID].iloc[fitting.seen_positions(rows, facts.split, facts.history)]
 
 
-def _ask(
+def ask(
     session: Session, version: ModelVersion, metric: MetricName, rows: "pd.DataFrame", tries: int
 ) -> tuple[np.ndarray, Footprint | None]:
+    """What a version's registered file predicts for the rows in a clean process, and what that took."""
     with TemporaryDirectory(prefix="keepfit-") as folder:
         path = registry.fetch(session.pipeline, version, Path(folder))
         if rows.empty:
@@ -89,7 +91,7 @@ def _clean(
     tries: int,
 ) -> tuple[CleanRoom, np.ndarray, Footprint | None]:
     try:
-        predicted, cost = _ask(session, candidate, metric, rows, tries)
+        predicted, cost = ask(session, candidate, metric, rows, tries)
     except ArtefactMismatch as error:
         nothing = np.full(len(rows), np.nan)
         return CleanRoom(False, "SHA-256" not in str(error), None, str(error)), nothing, None

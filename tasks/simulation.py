@@ -17,20 +17,21 @@ from pydantic import TypeAdapter
 from tasks.adapters import plots, rehearsals, tracking
 from tasks.adapters.store import Store
 from tasks.adapters.tracking import LEASE_TAG
-from tasks.core import rehearsal, simulation
+from tasks.core import probe, rehearsal, simulation
 from tasks.core.comparison import Run, Standing
 from tasks.core.errors import DataRejected
 from tasks.core.features import EVENT_TIME
 from tasks.core.fitting import Recipe
 from tasks.core.history import History
 from tasks.core.metrics import MetricName
+from tasks.core.plays import Play
 from tasks.core.rehearsal import Setting, Trained
 from tasks.core.results import Window
-from tasks.core.simulation import Play
 from tasks.retrying import CACHED, STEP
 from tasks.session import Session
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 _PERIODS = TypeAdapter(tuple[simulation.Period, ...])
@@ -101,9 +102,18 @@ def simulate_policy(pinned: Pinned, play: Play, code_digest: str, key: str) -> d
         inside += thread_time() - began
         return trained
 
+    def refitter(
+        rows: "pd.DataFrame", recipes: Sequence[Recipe], positions: "np.ndarray"
+    ) -> tuple[dict[str, "np.ndarray"], float]:
+        nonlocal inside
+        began = thread_time()
+        refits = probe.refit(rows, recipes, positions)
+        inside += (seconds := thread_time() - began)
+        return refits, seconds
+
     periods, seconds, history = [], 0.0, history_of(pinned)
     began = thread_time()
-    for period in play.periods(history, trainer):
+    for period in play.periods(history, trainer, refitter):
         spent = thread_time() - began - inside
         began, inside = thread_time(), 0.0
         if play.counts(period):

@@ -22,6 +22,8 @@ _NEXT = {
     "the cause mended, `keepfit run training {pipeline}`; its promotion closes the breaker.",
     "failed": "**Look at it**: nothing could be decided, for the reason above. Mend that and run again.",
     "promoted": "This version is champion now; the next scoring uses it. `keepfit rollback {pipeline}` takes it back.",
+    "postponed": "The champion stays, for now: a later check asks again, when there is more to learn from.",
+    "spared": "The champion stays. When this repeats, the circuit breaker opens: look at the data, not at the model.",
     "refused": "The champion stays. A later training, with more labels, may pass. Gates stand in the pipeline's file.",
 }
 
@@ -82,6 +84,13 @@ def training_page(
         *([_SEARCH + table(("family", "tuning score", "seconds", "parameters"), trials)] if trials else []),
     ]
     return page(f"Training of {pipeline}", f"A candidate was {_cell(outcome.split(':', maxsplit=1)[0])}.", parts, links)
+
+
+def held_page(pipeline: str, reason: str, probed: Check, facts: Mapping[str, Number], outcome: str) -> str:
+    """Why a retraining was asked for, and what the probe said that held it back before any search."""
+    parts = [f"**Why:** {_cell(reason)}", f"**Next:** {_NEXT[outcome]}", checks_table([probed]),
+             table(("fact", "value"), list(facts.items()))]  # fmt: skip
+    return page(f"Training of {pipeline}", f"No search, no candidate: the retraining was {outcome}.", parts)
 
 
 def promotion_page(decision: Decision, gates: Sequence[Check], links: Mapping[str, str]) -> str:

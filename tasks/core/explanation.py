@@ -99,9 +99,9 @@ def _causes(known: _Index, entry: JournalEntry) -> Iterator[JournalEntry]:
     """What a decision rests on directly: by token, by model version, by batch."""
     decision = entry.decision
     evidence = decision.evidence
-    if decision.kind in {"trigger", "training"} and (token := evidence.get("token")):
-        kind = "monitoring" if decision.kind == "trigger" else "trigger"
-        yield from known.about(kind, "token", token)
+    if decision.kind in {"trigger", "probe", "training"} and (token := evidence.get("token")):
+        for kind in {"trigger": ("monitoring",), "probe": ("trigger",)}.get(decision.kind, ("trigger", "probe")):
+            yield from known.about(kind, "token", token)
     if decision.kind == "governor":
         yield from known.keyed(evidence.get("rests_on", ()))
     if decision.kind == "promotion":

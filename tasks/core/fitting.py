@@ -85,6 +85,11 @@ def backtest(frame: "pd.DataFrame", recipe: Recipe) -> float:
     return float(np.mean(scores))
 
 
+def fit_train_part(frame: "pd.DataFrame", recipe: Recipe) -> Fit:
+    """Fit on the train part only (those rows of it that the recipe takes): tuning and evaluation stay unseen."""
+    return _fit(frame, recipe.history.kept(_times(frame), parts_of(frame, recipe.split).train), recipe)
+
+
 def fit_for_evaluation(frame: "pd.DataFrame", recipe: Recipe) -> Fit:
     """Fit on train and tuning rows together; the evaluation part stays unseen."""
     return _fit(frame, seen_positions(frame, recipe.split, recipe.history), recipe)

@@ -37,13 +37,18 @@ class Governor(BaseModel):
 
 @dataclass(frozen=True)
 class PastTraining:
-    """One training that was started: when it was decided (UTC), how it ended, and its CPU seconds (None: not known)."""
+    """One training that was started: when it was decided (UTC), how it ended, and its CPU seconds (None: not known).
+
+    Two ends come before any search (`probe`). `spared`, it would not have helped, is a useless training like a refused
+    one. `postponed`, it came too early, tells nothing of its use: the breaker does not count it, clock and budget do.
+    """
 
     decided_at: datetime
-    outcome: Literal["promoted", "refused", "failed", "running"]
+    outcome: Literal["promoted", "refused", "failed", "running", "spared", "postponed"]
     cpu_seconds: float | None = None
 
 
+_NO_ANSWER = frozenset({"running", "postponed"})
 # A rule's answer: the rule, fail or unknown, the reason.
 _Objection = tuple[Rule, Verdict, str]
 
@@ -133,7 +138,7 @@ def _by_worth(config: Governor, past: Sequence[PastTraining], new_labels: int | 
         yield "min_new_labels", Verdict.UNKNOWN, "it is not known how many labels are new"
     elif new_labels < config.min_new_labels:
         yield "min_new_labels", Verdict.FAIL, f"{new_labels} new labels, at least {config.min_new_labels} are needed"
-    ended = [training for training in past if training.outcome != "running"][-config.give_up_after :]
+    ended = [training for training in past if training.outcome not in _NO_ANSWER][-config.give_up_after :]
     if len(ended) == config.give_up_after and all(training.outcome != "promoted" for training in ended):
         told = f"the last {len(ended)} trainings promoted nothing; look at them and run training on demand"
         yield "circuit_breaker", Verdict.FAIL, told

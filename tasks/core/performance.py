@@ -3,6 +3,7 @@
 What a breach asks for is a matter of `triggers`; how labels become mature is a matter of the store.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated
 
@@ -57,7 +58,8 @@ def judge_performance(  # noqa: PLR0913 - the evidence, by name
 ) -> Check:
     """Judge the labelled rows of one window, all of shape (rows,); `blocks` holds one block id (a day) per row.
 
-    pass: the score is within the limit. fail: so far beyond it that the one-sided bootstrap bound is beyond it, too.
+    pass: the score is within the limit. fail: so far beyond it that the one-sided bootstrap bound is beyond it, too,
+    and not on one half of the window's blocks (older, newer) only: a shock that passes is no decay.
     Otherwise unknown, and `numbers["waiting"]` tells whether time alone can settle it (more labels, more rows).
     """
     numbers: dict[str, Number] = {
@@ -73,17 +75,55 @@ def judge_performance(  # noqa: PLR0913 - the evidence, by name
     try:
         if why_not := shortage(metric, actual, blocks, min_rows=config.min_rows):
             return Check(NAME, Verdict.UNKNOWN, why_not, {**numbers, "waiting": True})
-        value = score(metric, actual, predicted)
-        samples = bootstrap(metric, actual, [predicted], blocks, seed=seed)[0]
-        interval = bounds(samples, value, effective_blocks(metric, actual, blocks), tail=1 - config.confidence)
+        told = _score(metric, actual, predicted, blocks, config.confidence, seed)
     except DataRejected as error:
         return Check(NAME, Verdict.UNKNOWN, f"the score cannot be computed: {error}", numbers)
+    value, interval = told
     numbers |= {"score": value}
     if interval is None:
         return Check(
             NAME, Verdict.UNKNOWN, f"{metric} is undefined in too many resamples", {**numbers, "waiting": True}
         )
-    return hold_against(NAME, metric, limit, {**numbers, "low": interval[0], "high": interval[1]}, value)
+    found = hold_against(NAME, metric, limit, {**numbers, "low": interval[0], "high": interval[1]}, value)
+    breach = found.verdict is Verdict.FAIL
+    return _unless_in_one_half(found, config, metric, (actual, predicted, blocks), seed) if breach else found
+
+
+def _score(
+    metric: MetricName, actual: np.ndarray, predicted: np.ndarray, blocks: np.ndarray, confidence: float, seed: int
+) -> tuple[float, tuple[float, float] | None]:
+    """The score and what bounds it from each side with that confidence."""
+    value = score(metric, actual, predicted)
+    samples = bootstrap(metric, actual, [predicted], blocks, seed=seed)[0]
+    return value, bounds(samples, value, effective_blocks(metric, actual, blocks), tail=1 - confidence)
+
+
+def _unless_in_one_half(
+    found: Check, config: Performance, metric: MetricName, rows: tuple[np.ndarray, np.ndarray, np.ndarray], seed: int
+) -> Check:
+    """The breach, or unknown where one half of its window may keep the promise and the other is surely worse than it.
+
+    Then it only begins or has passed again: a shock, for all that is known. `rows`: actual, predicted, blocks. Halves
+    that cannot carry a score of their own change nothing.
+    """
+    days = np.unique(rows[2])
+    newer = rows[2] >= days[len(days) // 2]
+    numbers, limit, held = dict(found.numbers), float(found.numbers["limit"] or 0), {}
+    for name, half in (("older", ~newer), ("newer", newer)):
+        actual, predicted, blocks = (part[half] for part in rows)
+        if shortage(metric, actual, blocks, min_rows=config.min_rows):
+            return found
+        value, interval = _score(metric, actual, predicted, blocks, config.confidence, seed)
+        if interval is None:
+            return found
+        numbers[f"{name}_half"] = value
+        held[name] = interval if greater_is_better(metric) else (interval[1], interval[0])  # the worse end first
+    for name, other, what in (("older", "newer", "it only begins"), ("newer", "older", "it has passed again")):
+        worse, better = held[name]
+        if gain(metric, better, limit) >= 0 and gain(metric, worse, held[other][1]) > 0:
+            why = f"a shock, for all that is known ({what}; {name} half {metric} {numbers[f'{name}_half']:.6g})"
+            return Check(NAME, Verdict.UNKNOWN, f"{why}: {found.reason}", {**numbers, "waiting": True})
+    return replace(found, numbers=numbers)
 
 
 def hold_against(name: str, metric: MetricName, limit: float, numbers: dict[str, Number], value: float) -> Check:

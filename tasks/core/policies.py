@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tasks.core.governor import PastTraining, govern
 from tasks.core.metrics import gain
 from tasks.core.performance import limit_of
-from tasks.core.results import Check, Verdict
+from tasks.core.results import Check, Number, Verdict
 from tasks.core.sight import Sight
 from tasks.core.triggers import choose_remedy
 
@@ -89,14 +89,15 @@ class Keepfit(_Policy):
         """Fail when the remedy is a retraining and no limit objects."""
         setting = sight.setting
         remedy = choose_remedy(setting.triggers, sight.evidence)
+        told: dict[str, Number] = {"remedy": remedy.kind}
         if remedy.kind != "retrain":
-            return Check(self.kind, Verdict.PASS, f"{remedy.kind}: {remedy.reason}")
+            return Check(self.kind, Verdict.PASS, f"{remedy.kind}: {remedy.reason}", told)
         governed = govern(
             setting.governor, history=trainings, now=sight.past.as_of, new_labels=sight.new_labels, lease_held=False
         )
         if governed.passed:
-            return Check(self.kind, Verdict.FAIL, remedy.reason)
-        return Check(self.kind, Verdict.PASS, f"suppressed by {governed.reason} ({remedy.reason})")
+            return Check(self.kind, Verdict.FAIL, remedy.reason, told)
+        return Check(self.kind, Verdict.PASS, f"suppressed by {governed.reason} ({remedy.reason})", told)
 
 
 Policy = Annotated[Never | EveryWindow | DriftedShare | PerformanceThreshold | Keepfit, Field(discriminator="kind")]

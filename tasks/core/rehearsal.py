@@ -23,6 +23,7 @@ from tasks.core.history import Past
 from tasks.core.ledger import Look
 from tasks.core.metrics import MetricName, Problem
 from tasks.core.performance import Performance
+from tasks.core.probe import ProbeMode
 from tasks.core.results import Check, Window
 from tasks.core.splits import Split
 from tasks.core.strategies import Strategy
@@ -53,6 +54,7 @@ class Setting:
     governor: Governor
     label_delay: timedelta
     seed: int
+    probe: ProbeMode = "auto"
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ FIRST_YEAR = 2024
 LABEL_DELAY = timedelta(days=14)
 CORRUPTED_IN, DRIFT_FROM, CHANGE_FROM = 11, 13, 15
 RETRAINED_BY = 17
+SHOCK_IN = 20
+"""Where a longer sample may have its passing shock: after the change is answered. The usual 18 months have none."""
 CORRUPTED_SHARE = 0.4
 MAX_ROWS_PER_PERIOD, MAX_PERIODS = 1_000_000, 1200
 
@@ -36,6 +38,7 @@ class State(StrEnum):
     HARMLESS_DRIFT = "harmless drift"
     CONCEPT_CHANGE = "concept change"
     QUIET_AFTER_CHANGE = "quiet after change"
+    SHOCK = "passing shock"
 
 
 class Expected(StrEnum):
@@ -45,6 +48,7 @@ class Expected(StrEnum):
     QUARANTINED = "quarantined"
     NOTED = "noted"
     RETRAINED = "retrained and promoted"
+    WAITED = "waited"
 
 
 @dataclass(frozen=True)
@@ -74,9 +78,10 @@ class Delivery:
     delivered_at: datetime
 
 
-def truth(periods: int = PERIODS) -> tuple[Truth, ...]:
-    """What is true of periods 1..periods."""
-    return tuple(_truth_of(period) for period in range(1, periods + 1))
+def truth(periods: int = PERIODS, shock_in: int | None = None) -> tuple[Truth, ...]:
+    """What is true of periods 1..periods, of which one may be a shock."""
+    shock = Truth(shock_in or 0, State.SHOCK, Expected.WAITED, shock_in or 0)
+    return tuple(shock if period == shock_in else _truth_of(period) for period in range(1, periods + 1))
 
 
 def changes() -> tuple[Window, ...]:
@@ -84,11 +89,14 @@ def changes() -> tuple[Window, ...]:
     return (Window(month_start(CHANGE_FROM), month_start(RETRAINED_BY + 1)),)
 
 
-def generate(periods: int = PERIODS, rows_per_period: int = ROWS_PER_PERIOD, seed: int = SEED) -> tuple[Delivery, ...]:
+def generate(
+    periods: int = PERIODS, rows_per_period: int = ROWS_PER_PERIOD, seed: int = SEED, shock_in: int | None = None
+) -> tuple[Delivery, ...]:
     """Monthly deliveries from 2024-01, about `rows_per_period` rows each. Same arguments, same bytes.
 
     Each period has its own random stream, so fewer periods are a prefix of more. Labels that are not known at the last
     delivery (its last 14 days) are not delivered at all. The labels of the corrupted delivery are sound and come too.
+    In the period `shock_in` those cancel who otherwise stay, and the reverse; all else is as without it.
     Raises ValueError for sizes outside what the ids can tell apart.
     """
     most = MAX_ROWS_PER_PERIOD // 2
@@ -101,7 +109,7 @@ def generate(periods: int = PERIODS, rows_per_period: int = ROWS_PER_PERIOD, see
     waiting: pd.DataFrame | None = None
     for period in range(1, periods + 1):
         end = month_start(period + 1)
-        events, labels = _month(period, rows_per_period, np.random.default_rng([seed, period]))
+        events, labels = _month(period, rows_per_period, np.random.default_rng([seed, period]), period == shock_in)
         waiting = labels if waiting is None else pd.concat([waiting, labels], ignore_index=True)
         known = waiting[KNOWN_AT] <= end
         ready = (
@@ -145,10 +153,13 @@ def _truth_of(period: int) -> Truth:
     return Truth(period, State.QUIET_AFTER_CHANGE, Expected.ACCEPTED, period)
 
 
-def _month(period: int, rows_per_period: int, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _month(
+    period: int, rows_per_period: int, rng: np.random.Generator, shocked: bool
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     times = draw_times(month_start(period), month_start(period + 1), rows_per_period, rng)
     rows = draw_subscribers(len(times), period >= DRIFT_FROM, rng)
-    churned = rng.random(len(times)) < churn_probability(rows, times, changed=period >= CHANGE_FROM)
+    chance = churn_probability(rows, times, changed=period >= CHANGE_FROM, shocked=shocked)
+    churned = rng.random(len(times)) < chance
     ids = _ids(period, len(times))
     labels = pd.DataFrame({ROW_ID: ids, TARGET: np.where(churned, "1", "0"), KNOWN_AT: times + LABEL_DELAY})
     text = {ROW_ID: ids, TIME: _iso(times)}

@@ -55,6 +55,11 @@ class Sight:
             label_share=len(known) / len(rows) if len(rows) else 0.0, seed=setting.seed,
         )  # fmt: skip
 
+    @property
+    def limit(self) -> float | None:
+        """The limit of performance where it is in question (`probe`); None where the champion keeps within it."""
+        return None if self.performance.passed else self.performance.numbers.get("limit")  # type: ignore[return-value]
+
     @cached_property
     def period_score(self) -> float | None:
         """The champion's bare score on the last period's labelled rows; None where there is none."""

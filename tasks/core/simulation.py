@@ -4,20 +4,22 @@ Deciding sees a `Past` only; the labels that a period got in the end go into its
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from tasks.core import metrics, rehearsal
+from tasks.core import metrics, probe, rehearsal
 from tasks.core.durations import format_duration
 from tasks.core.errors import ConfigInvalid, DataRejected
+from tasks.core.features import ROW_ID
 from tasks.core.fitting import LABEL
 from tasks.core.governor import PastTraining
 from tasks.core.history import History, Past
 from tasks.core.ledger import Look
 from tasks.core.policies import Policy
+from tasks.core.probe import Refitter, refit_untimed
 from tasks.core.rehearsal import Contestant, Setting, Trainer
-from tasks.core.results import Verdict, Window
+from tasks.core.results import Check, Verdict, Window
 from tasks.core.sight import Sight
 
 
@@ -25,9 +27,10 @@ from tasks.core.sight import Sight
 class Period:
     """What was decided as of `as_of`, and the score of the model that served from then until `end`.
 
-    `asked`: the policy wanted a retraining (the first training is none). `trained`: it came to a fit. `promoted`: the
-    new model serves from `as_of` on. `score` is in units of the pipeline's metric; None without a model or its labels.
-    `fit_seconds` is what the trainer said that the fits took, whether now or in an earlier run.
+    `asked`: the policy wanted a retraining (the first training is none), and no probe held it back. `trained`: it came
+    to a fit. `promoted`: the new model serves from `as_of` on. `score` is in units of the pipeline's metric; None
+    without a model or its labels. `fit_seconds` is what the trainer said that the fits took, whether now or in an
+    earlier run. `remedy` is what the policy chose, where it tells remedies apart.
     """
 
     as_of: datetime
@@ -40,6 +43,7 @@ class Period:
     promoted: bool
     reason: str
     fit_seconds: float
+    remedy: str = ""
 
 
 @dataclass
@@ -59,6 +63,7 @@ class _Decided:
     promoted: bool = False
     reason: str = ""
     seconds: float = 0.0
+    remedy: str = ""
 
 
 def moments_between(
@@ -86,37 +91,14 @@ class Change:
     setting: Setting
 
 
-@dataclass(frozen=True)
-class Play:
-    """One way through a history, under its own name.
-
-    With a change only what happens from then on counts. `known_by`: scores rest on the labels known at that moment, as
-    for who looks back from there.
-    """
-
-    name: str
-    setting: Setting
-    policy: Policy
-    moments: tuple[datetime, ...]
-    change: Change | None = None
-    known_by: datetime | None = None
-
-    def periods(self, history: History, trainer: Trainer | None = None) -> Iterator[Period]:
-        """As `simulate` gives them, those that do not count among them."""
-        seen = history if self.known_by is None else history.until(self.known_by)
-        return simulate(seen, self.setting, self.policy, self.moments, trainer, self.change)
-
-    def counts(self, period: Period) -> bool:
-        """Whether a period belongs to what is looked at."""
-        return self.change is None or period.as_of >= self.change.at
-
-
-def simulate(
+def simulate(  # noqa: PLR0913 - a history, how to decide in it, and who fits
     history: History,
     setting: Setting,
     policy: Policy,
     moments: Sequence[datetime],
     trainer: Trainer | None = None,
+    *,
+    refitter: Refitter = refit_untimed,
     change: Change | None = None,
 ) -> Iterator[Period]:
     """Yield one record per period between two moments (UTC-aware, ascending), as soon as it is over.
@@ -128,22 +110,59 @@ def simulate(
     serving, before = _Serving(), moments[0]
     for as_of, end in pairwise(moments):
         setting = change.setting if change is not None and as_of >= change.at else setting
-        decided = _decide(history.at(as_of), as_of - before, setting, policy, serving, fit)
+        decided = _decide(history.at(as_of), as_of - before, setting, policy, serving, fit, refitter)
         before = as_of
         rows, score = _serve(history, Window(as_of, end), serving.champion, setting)
         yield Period(as_of, end, rows, score, serving.champion.number if serving.champion else 0, decided.asked,
-                     decided.trained, decided.promoted, decided.reason, decided.seconds)  # fmt: skip
+                     decided.trained, decided.promoted, decided.reason, decided.seconds, decided.remedy)  # fmt: skip
 
 
-def _decide(
-    past: Past, period: timedelta, setting: Setting, policy: Policy, serving: _Serving, fit: Trainer
+def _decide(  # noqa: PLR0913, PLR0917 - all that a decision may use
+    past: Past,
+    period: timedelta,
+    setting: Setting,
+    policy: Policy,
+    serving: _Serving,
+    fit: Trainer,
+    refitter: Refitter,
 ) -> _Decided:
     if serving.champion is None:
         return _train(past, setting, policy, serving, fit, "there is no model yet")
-    answer = policy.asks(Sight(past, serving.champion, setting, period), serving.trainings)
+    sight = Sight(past, serving.champion, setting, period)
+    answer = policy.asks(sight, serving.trainings)
+    remedy = str(answer.numbers.get("remedy", ""))
     if answer.verdict is not Verdict.FAIL:
-        return _Decided(reason=answer.reason)
-    return _train(past, setting, policy, serving, fit, answer.reason)
+        return _Decided(reason=answer.reason, remedy=remedy)
+    probed, seconds = _probe(sight, refitter) if policy.gated and setting.probe == "auto" else (None, 0.0)
+    if probed and (held := probe.held_back(probed)):
+        serving.trainings.append(PastTraining(past.as_of, held, seconds))
+        return _Decided(reason=f"{answer.reason}; {held} by the probe: {probed.reason}", seconds=seconds, remedy=remedy)
+    told = _train(past, setting, policy, serving, fit, answer.reason)
+    return replace(told, remedy=remedy, seconds=told.seconds + seconds)
+
+
+def _probe(sight: Sight, refitter: Refitter) -> tuple[Check | None, float]:
+    """Would a retraining help, and the seconds that the fits took; None where the rows allow no training either."""
+    champion, setting = sight.champion, sight.setting
+    own = champion.trained.recipe
+    recipes = probe.recipes_like(replace(own, split=setting.split), own.family, own.parameters, own.history)
+    try:
+        rows = rehearsal.training_rows(sight.past, setting.split)
+        fresh = probe.stretch(rows, recipes[0], champion.seen[ROW_ID])
+    except DataRejected:
+        return None, 0.0
+    refits, seconds = refitter(rows, recipes, fresh)
+    stretch = rows.iloc[fresh]
+    predicted, margin, limit = rehearsal.predictions(champion, stretch), probe.margin_of(setting.gates), sight.limit
+    return probe.judge_probe(
+        stretch,
+        metric=setting.metric,
+        champion=predicted,
+        refits=refits,
+        margin=margin,
+        limit=limit,
+        seed=setting.seed,
+    ), seconds
 
 
 def _train(past: Past, setting: Setting, policy: Policy, serving: _Serving, fit: Trainer, why: str) -> _Decided:

@@ -42,6 +42,7 @@ _PLAN_EFFECT = np.array([0.45, 0.0, -0.55])
 # Evenings are busy and nights are not; Monday = 0 is the busiest day and weekends are slow.
 _HOUR_WEIGHT = np.array([1, 1, 1, 1, 1, 2, 3, 5, 8, 10, 10, 9, 9, 8, 8, 8, 8, 9, 10, 11, 10, 7, 4, 2], dtype=float)
 _WEEKDAY_WEIGHT = np.array([1.25, 1.15, 1.05, 1.0, 1.05, 0.8, 0.7])
+_LEVEL = -1.15
 _MEAN_DAYS, _SATURDAY = 30.4, 5
 
 
@@ -81,13 +82,16 @@ def draw_subscribers(rows: int, campaign: bool, rng: np.random.Generator) -> Sub
     return Subscribers(codes, numbers)
 
 
-def churn_probability(rows: Subscribers, times: pd.DatetimeIndex, changed: bool) -> Floats:
-    """P(cancels within 14 days | row), length n. It never depends on the campaign, so the campaign harms no model."""
+def churn_probability(rows: Subscribers, times: pd.DatetimeIndex, changed: bool, shocked: bool = False) -> Floats:
+    """P(cancels within 14 days | row), length n. It never depends on the campaign, so the campaign harms no model.
+
+    A shock turns every effect round and leaves the level: an outage, say, drives out whoever relies on the service.
+    """
     tenure = (np.log(rows.numbers["tenure_days"]) - 5.7) / 0.9
     tickets = np.minimum(rows.numbers["support_tickets"], 5) - 1.3
     discount = (rows.numbers["discount"] - 18.0) / 16.0
     bill = np.log(np.maximum(rows.numbers["spend_30d"], 1.0) / 22.0)
-    logit = -1.15 + _PLAN_EFFECT[rows.codes["plan"]] + _CHANNEL_EFFECT[rows.codes["channel"]]
+    logit = _LEVEL + _PLAN_EFFECT[rows.codes["plan"]] + _CHANNEL_EFFECT[rows.codes["channel"]]
     logit += -1.0 * tenure - 0.4 * (rows.numbers["satisfaction"] - 6.5) - 0.03 * (rows.numbers["visits_30d"] - 9.0)
     logit += -0.012 * (rows.numbers["age"] - 43.0)
     if changed:
@@ -96,4 +100,6 @@ def churn_probability(rows: Subscribers, times: pd.DatetimeIndex, changed: bool)
     else:
         logit += -0.85 * discount + 0.7 * tickets + 0.3 * discount * tenure
     logit += 0.12 * (times.weekday >= _SATURDAY) + 0.12 * np.cos(2 * np.pi * times.dayofyear / 365.25)
+    if shocked:
+        logit = 2 * _LEVEL - logit
     return np.asarray(1.0 / (1.0 + np.exp(-logit)), dtype=np.float64)

@@ -14,9 +14,10 @@ from tasks.core.dossiers import SIMULATION_HEAD, simulation_rows
 from tasks.core.durations import format_duration
 from tasks.core.errors import ConfigInvalid
 from tasks.core.metrics import MetricName
+from tasks.core.plays import Play
 from tasks.core.policies import EveryWindow, Keepfit, Never
 from tasks.core.rehearsal import Setting
-from tasks.core.simulation import Change, Play
+from tasks.core.simulation import Change
 
 LOSSES = (0.5, 1.0, 2.0)
 """Factors of the file's `performance.max_loss`."""

@@ -8,8 +8,9 @@ from tasks import simulation
 from tasks.adapters.store import Store
 from tasks.core import rehearsal
 from tasks.core.history import History
+from tasks.core.plays import Play
 from tasks.core.policies import EveryWindow, Keepfit, Never
-from tasks.core.simulation import Change, Play, simulate
+from tasks.core.simulation import Change, simulate
 from tasks.session import Session
 from tests.tasks.core.histories import SETTING, moments, tables
 

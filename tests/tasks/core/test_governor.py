@@ -153,3 +153,14 @@ def test_the_configuration_refuses_nonsense():
     ]:
         with pytest.raises(ValidationError):
             Governor(**wrong)
+
+
+def test_a_training_that_the_probe_spared_is_useless_and_one_that_it_postponed_says_nothing():
+    config = Governor(give_up_after=2, cooldown=7 * DAY, budget=9)
+    spared, postponed = past(30, outcome="spared"), past(10, 20, outcome="postponed")
+    assert breaker_is_open(ask(config, history=past(40, outcome="refused") + spared + postponed))
+    assert ask(config, history=spared + postponed).passed
+    assert ask(config, history=past(40) + postponed).passed
+    for outcome in ("spared", "postponed"):
+        assert ask(config, history=past(1, outcome=outcome)).numbers["rule"] == "cooldown"
+        assert ask(Governor(budget=1), history=past(8, outcome=outcome)).numbers["rule"] == "budget"

@@ -121,3 +121,53 @@ def test_the_configuration_refuses_nonsense():
     for wrong in [{"window": "0d"}, {"max_loss": -0.1}, {"min_label_share": 1.1}, {"confidence": 95}, {"loss": 0.1}]:
         with pytest.raises(ValidationError):
             Performance(**wrong)
+
+
+def shaken(days, seed=0, rows_per_day=60, noise=1.0):
+    """Thirty days of a champion that ranks well, and the wrong way round on some of them."""
+    rng = np.random.default_rng(seed)
+    blocks = np.repeat(np.arange(30), rows_per_day)
+    truth = rng.normal(size=len(blocks))
+    seen = np.where(np.isin(blocks, list(days)), -truth, truth) + noise * rng.normal(size=len(blocks))
+    return {"actual": (truth > 0.5).astype(int), "predicted": 1 / (1 + np.exp(-seen)), "blocks": blocks}
+
+
+@pytest.mark.parametrize(("days", "verdict", "told"), [
+    (range(15, 30), UNKNOWN, "it only begins"),
+    (range(15), UNKNOWN, "it has passed again"),
+    (range(5, 14), UNKNOWN, "it has passed again"),
+    (range(5, 25), FAIL, "beyond the limit"),
+    (range(30), FAIL, "beyond the limit"),
+    ((), PASS, "within the limit"),
+])  # fmt: skip
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_breach_in_one_half_of_its_window_waits_and_one_that_stays_fails(days, verdict, told, seed):
+    found = judge(promised=0.85, **shaken(days, seed))
+    assert found.verdict is verdict, found.reason
+    assert told in found.reason
+    if verdict is UNKNOWN:
+        assert found.numbers["waiting"] is True
+        assert {"older_half", "newer_half"} <= set(found.numbers)
+
+
+def test_a_shock_is_told_for_a_metric_of_which_less_is_better_too():
+    rows = window(problem="regression", noise=0.1, rows=1200)
+    rows["predicted"] = np.where(rows["blocks"] >= 15, rows["predicted"] + 3, rows["predicted"])
+    older = rows["blocks"] < 15
+    level = score("mae", rows["actual"][older], rows["predicted"][older])
+    within_noise = level * 0.99 / 1.1  # the limit, 10 % above the promise, is a little below what the older half gives
+    assert "it only begins" in judge(metric="mae", promised=within_noise, **rows).reason
+    assert "it only begins" in judge(metric="mae", promised=0.1, **rows).reason
+    rows["predicted"] = rows["predicted"][::-1]
+    rows["actual"] = rows["actual"][::-1]
+    assert "it has passed again" in judge(metric="mae", promised=0.1, **rows).reason
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10**6))
+def test_an_even_decay_is_rarely_taken_for_a_shock_and_too_few_rows_for_halves_change_nothing(seed):
+    """Once in a hundred even decays the halves differ so much by chance; here none is at its limit."""
+    decayed = shaken((), seed, noise=3.0)
+    assert judge(promised=0.85, **decayed).verdict is FAIL
+    small = judge(Performance(min_rows=1000), promised=0.85, **shaken(range(15, 30), seed))
+    assert small.verdict is FAIL, "halves of 900 rows carry no score of their own where 1000 are asked for"

@@ -240,3 +240,18 @@ def test_truth_tells_each_period_once_and_in_order():
 def test_impossible_sizes_are_refused(periods, rows):
     with pytest.raises(ValueError, match="are allowed"):
         sample.generate(periods, rows)
+
+
+def test_a_shock_turns_one_month_round_and_leaves_the_rest_as_it_was():
+    calm, shaken = sample.generate(4, 300, seed=3), sample.generate(4, 300, seed=3, shock_in=2)
+    assert [d.events.equals(s.events) for d, s in zip(calm, shaken, strict=True)] == [True] * 4
+    one, other = (
+        pd.concat([d.labels for d in told]).set_index(sample.ROW_ID)[sample.TARGET] for told in (calm, shaken)
+    )
+    months = pd.Series({i: d.period for d in calm for i in d.events[sample.ROW_ID]}).reindex(one.index)
+    changed = (one != other.reindex(one.index)).groupby(months).mean()
+    assert changed[[1, 3]].tolist() == [0, 0]
+    assert changed[2] > 0.3
+    states = [(t.state, t.expected) for t in sample.truth(21, shock_in=20)]
+    assert states[19] == (State.SHOCK, Expected.WAITED)
+    assert states[:19] + states[20:] == [(t.state, t.expected) for t in sample.truth(21) if t.period != 20]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.core import rehearsal
+from tasks.core import probe, rehearsal
 from tasks.core.errors import ConfigInvalid
 from tasks.core.features import EVENT_TIME, ROW_ID
 from tasks.core.fitting import LABEL
@@ -17,6 +17,7 @@ from tasks.core.history import KNOWN_AT, History
 from tasks.core.policies import DriftedShare, EveryWindow, Keepfit, Never, PerformanceThreshold
 from tasks.core.results import Window
 from tasks.core.simulation import moments_between, simulate
+from tasks.core.triggers import DataDrift
 from tests.tasks.core.histories import DAY, SETTING, START, moments, tables
 
 DECIDING = (DriftedShare(), PerformanceThreshold(), Keepfit())
@@ -142,3 +143,36 @@ def test_moments_are_whole_periods_back_from_the_end():
     assert moments_between(span, 30 * DAY, START, START + 60 * DAY) == [START + day * DAY for day in (0, 30, 60)]
     with pytest.raises(ConfigInvalid, match="no whole period of 80d"):
         moments_between(span, timedelta(days=80))
+
+
+def test_the_simulator_asks_the_probe_before_it_trains_and_counts_what_that_costs():
+    """x moves and harms nothing, and this pipeline retrains for that: the search would be for nothing."""
+    eager = (DataDrift(when_unlabelled_only=False),)
+    setting = replace(SETTING, triggers=eager, gates=(*SETTING.gates[:2], SETTING.gates[2].model_copy(
+        update={"margin": 0.2})), governor=SETTING.governor.model_copy(update={"give_up_after": 2}))  # fmt: skip
+    history = History.of(*tables(moves_on=110, per_day=16))
+
+    def refitter(rows, recipes, positions):
+        return probe.refit(rows, recipes, positions), 7.0
+
+    when = moments()
+    probed = list(simulate(history, setting, Keepfit(), when, refitter=refitter))
+    held = [p for p in probed if "spared by the probe: a retraining would not help" in p.reason]
+    assert len(held) == 2, [p.reason for p in probed]
+    assert all((p.asked, p.trained, p.remedy, p.fit_seconds) == (False, False, "retrain", 7.0) for p in held)
+    assert any("circuit_breaker" in p.reason for p in probed), "no storm of probes either"
+    assert any(p.asked for p in run(Keepfit(), history, replace(setting, probe="never")))
+
+
+@pytest.mark.parametrize(("begins", "told"), [(93, True), (106, False)])
+def test_a_passing_shock_is_waited_out_or_at_least_promotes_nothing(begins, told):
+    """Ten days of another law in windows of twenty, without a probe. In a window's middle it looks like a decay."""
+    events, labels = tables(per_day=12)
+    age = (events.set_index(ROW_ID)[EVENT_TIME] - START) / DAY
+    odd = labels[ROW_ID].map((age >= begins) & (age < begins + 10)).to_numpy()
+    x = labels[ROW_ID].map(events.set_index(ROW_ID)["x"])
+    shaken = labels.assign(**{LABEL: labels[LABEL] - 6 * x * odd})
+    periods = run(Keepfit(), History.of(events, shaken), replace(SETTING, probe="never"), when=moments(last=140))
+    assert any(p.asked for p in periods) is not told, [p.reason for p in periods]
+    assert not any(p.asked and p.promoted for p in periods)
+    assert ("wait" in {p.remedy for p in periods}) is told

@@ -1,0 +1,110 @@
+"""The training flow with its probe, on a real registry, store and journal, without Prefect's engine or a server.
+
+The ground is that of the failing vendors: a champion of day 40, a world that turned on day 45.
+"""
+
+from unittest import mock
+
+import pytest
+
+from benchmarks import failures
+from benchmarks.failures import DAY, PIPELINE, SECOND, START
+from flows import training as flow
+from tasks.core import championship
+from tasks.core.errors import ServerUnavailable
+from tasks.core.explanation import came_from, explanation_page
+from tasks.core.results import Decision, Verdict, Window
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+class Searching(Exception):
+    """The search began."""
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    return failures.prepare(tmp_path_factory.mktemp("probing") / "home")
+
+
+@pytest.fixture
+def ground(prepared, tmp_path):
+    copy = prepared.copy(tmp_path / "home")
+    with copy.inside(), mock.patch.object(flow, "_search", side_effect=Searching):
+        yield copy
+
+
+def breach(ground, as_of, limit=0.75):
+    """What monitoring writes down about a champion that broke its promise, and the token that it sends."""
+    told = {"verdict": "fail", "reason": "beyond the limit", "name": "performance", "numbers": {"limit": limit}}
+    session = ground.session(as_of)
+    for kind, outcome in (("monitoring", "triggered"), ("trigger", "sent")):
+        session.record(Decision(
+            f"{kind}:{as_of:%j}", PIPELINE, kind, Verdict.FAIL, outcome, "why", as_of, Window(as_of - 20 * DAY, as_of),
+            {"token": "t", "version": 1, "performance": told, "remedy": "retrain"},
+        ))  # fmt: skip
+    return "t"
+
+
+def last(ground, kind):
+    return ground.session(SECOND).journal.last(kind)
+
+
+def test_a_breach_that_no_row_to_learn_from_shows_is_postponed_before_any_search(ground):
+    """On day 53 the evaluation part begins on day 43; on the days before it the champion does well."""
+    as_of = START + 53 * DAY
+    assert flow.training_flow.fn(PIPELINE, as_of, "performance", breach(ground, as_of)) == (0, "postponed")
+    probe, training = last(ground, "probe").decision, last(ground, "training").decision
+    assert (probe.outcome, training.outcome) == ("would not help", "postponed")
+    assert probe.window.end <= START + 43 * DAY
+    assert probe.evidence["seconds"] > 0
+    assert training.evidence["cpu_seconds"] is not None
+    entries = ground.session(SECOND).journal.entries()
+    assert [one.outcome for one in championship.past_trainings(entries, live=False)] == ["postponed"]
+    assert ground.session(SECOND).journal.verify() == []
+    story = came_from(entries, last(ground, "training"))
+    assert [one.decision.kind for one in story][-3:] == ["monitoring", "trigger", "probe"]
+    page = explanation_page(entries, last(ground, "training"))
+    assert "too early" in page
+    assert "a later check asks again" in page
+    assert "auc" in explanation_page(entries, last(ground, "probe"))
+
+
+def test_a_retraining_that_would_help_begins_its_search_and_the_answer_is_written_down(ground):
+    with pytest.raises(Searching):
+        flow.training_flow.fn(PIPELINE, SECOND, "performance", breach(ground, SECOND))
+    probe = last(ground, "probe").decision
+    assert (probe.outcome, probe.evidence["champion"]) == ("would help", 1)
+    assert probe.evidence["probe"]["numbers"]["low"] > 0.3
+
+
+def test_where_no_refit_gains_what_the_duel_asks_for_the_training_is_spared(ground):
+    path = ground.home / f"{PIPELINE}.yaml"
+    path.write_text(path.read_text() + "gates: [{kind: beats_champion, margin: 0.9}]\n")
+    as_of = START + 53 * DAY
+    assert flow.training_flow.fn(PIPELINE, as_of, "age", breach(ground, as_of, limit=0.99)) == (0, "spared")
+    assert "would not help" in last(ground, "training").decision.reason
+
+
+@pytest.mark.parametrize(("token", "more"), [(None, ""), ("t", "search: {probe: never}\n")])
+def test_a_run_by_hand_and_a_pipeline_that_wants_none_are_not_probed(ground, token, more):
+    path = ground.home / f"{PIPELINE}.yaml"
+    path.write_text(path.read_text() + more)
+    as_of = START + 53 * DAY
+    breach(ground, as_of)
+    with pytest.raises(Searching):
+        flow.training_flow.fn(PIPELINE, as_of, "by hand", token)
+    assert last(ground, "probe") is None
+
+
+def test_a_first_training_is_not_probed(ground):
+    with mock.patch.object(flow.promotion, "read_champion", return_value=None), pytest.raises(Searching):
+        flow.training_flow.fn(PIPELINE, SECOND, "no champion", breach(ground, SECOND))
+    assert last(ground, "probe") is None
+
+
+def test_a_registry_that_does_not_answer_is_not_an_answer(ground):
+    silence = mock.patch.object(flow.promotion, "read_champion", side_effect=ServerUnavailable("nothing was changed"))
+    with silence, pytest.raises(ServerUnavailable):
+        flow.training_flow.fn(PIPELINE, SECOND, "performance", breach(ground, SECOND))
+    assert (last(ground, "probe"), last(ground, "training").decision.outcome) == (None, "failed")
