@@ -78,7 +78,9 @@ def judge_column(
     """Judge one column: fail when the distance reaches both its configured threshold and the noise at this size.
 
     Numbers have to differ in their ranks too, at the false alarm rate `level`: no simulation from a reference knows the
-    rare extremes that it happens to lack, and ranks do not need them. Unknown when a side has fewer than `min_rows` values, when the reference is one constant (a distance has no scale
+    rare extremes that it happens to lack, and ranks do not need them.
+
+    Unknown when a side has fewer than `min_rows` values, when the reference is one constant (a distance has no scale
     then; whether the values are new is asked by data_signals), or when nothing could be measured.
     """
     rows = {"rows_reference": len(pair.reference), "rows_current": len(pair.current)}
@@ -95,13 +97,20 @@ def judge_column(
         return Check(name, verdict, f"the reference holds a single value: {reason}", rows)
     if measured is None or noise is None or not np.isfinite(measured):
         return Check(name, Verdict.UNKNOWN, "the distance could not be measured", rows)
-    configured = config.configured(pair)
+    return _judge_measured(name, pair, measured, noise, config, level)
+
+
+def _judge_measured(name: str, pair: Pair, measured: float, noise: float, config: Drift, level: float) -> Check:
+    configured, rows = config.configured(pair), len(pair.current)
     threshold = max(configured, noise)
     far = measured >= threshold
-    source = "configured" if noise <= configured else f"noise of {rows['rows_current']} rows"
+    source = "configured" if noise <= configured else f"noise of {rows} rows"
     compared = "reaches" if far else "is below"
     reason = f"{config.method(pair)} distance {measured:.3g} {compared} {threshold:.3g} ({source})"
-    numbers = {"distance": measured, "threshold": threshold, "configured": configured, "noise": noise, **rows}
+    numbers = {
+        "distance": measured, "threshold": threshold, "configured": configured, "noise": noise,
+        "rows_reference": len(pair.reference), "rows_current": rows,
+    }  # fmt: skip
     if not far or not pair.numerical:
         return Check(name, Verdict.FAIL if far else Verdict.PASS, reason, numbers)
     p_value = rank_p_value(pair)
