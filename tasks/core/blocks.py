@@ -52,16 +52,9 @@ def time_blocks(reference: Times, current: Times, traits: NDArray[np.float64]) -
         length = min(2 * length, longest)
     occupied = len(np.unique((current - current.min()) // length))
     per_window = max(1, min(span // length, occupied))
-    return Blocks(codes, count, per_window, float(np.clip(_cautious_time(sums), 1.0, per_window)))
-
-
-def _cautious_time(sums: NDArray[np.float64]) -> float:
-    """The integrated time of the trait that hangs together most, and one standard error more where that is evident.
-
-    An average over all traits would hide a level that wanders behind shapes that do not.
-    """
-    found, error = max(integrated_time(trait[:, None]) for trait in sums.T), 2 / np.sqrt(len(sums))
-    return float(found + error) if found > 1 + error else found
+    # The trait that hangs together most: an average over all hides a level that wanders behind shapes that do not.
+    inflation = max(integrated_time(trait[:, None]) for trait in sums.T)
+    return Blocks(codes, count, per_window, float(np.clip(inflation, 1.0, per_window)))
 
 
 def _cut(times: Times, length: int) -> tuple[NDArray[np.int64], int]:
