@@ -17,7 +17,7 @@ _PSI_FLOOR = 0.0001  # Evidently's share of an empty bin
 _MAX_POPULATION = 5_000  # values of the reference that stand for all of them when chance is simulated
 _MAX_SIMULATED_VALUES = 200_000  # over all simulated samples, unless that leaves fewer draws than asked for
 _GRID = 192  # points that stand for a reference with more values when blocks of it are drawn
-_MAX_SIMULATED = 2_000  # rows per simulated sample; larger samples follow by the square root of their size
+_MAX_SIMULATED = 500  # rows per simulated sample; larger samples follow by the square root of their size
 
 
 def distance(pair: Pair, method: Method) -> float:
@@ -115,10 +115,8 @@ def block_distances(
     places, size, widths = _places(pair, method)
     cells = np.bincount(blocks.codes * size + places, minlength=blocks.count * size).reshape(blocks.count, size)
     even = np.full(blocks.count, 1 / blocks.count)
-    # Whole numbers as floats: they stay exact, and only floats are multiplied fast.
-    drawn = [rng.multinomial(k, even, draws).astype(np.float64) for k in (blocks.count, blocks.per_window)]
-    reference, window = (chosen @ cells.astype(np.float64) for chosen in drawn)
-    window = _thinned(window.astype(np.int64), len(pair.current), rng)
+    reference, window = (_drawn(k, even, cells, draws, rng) for k in (blocks.count, blocks.per_window))
+    window = _thinned(window, len(pair.current), rng)
     root = np.sqrt(blocks.inflation) if method != "psi" else blocks.inflation
     if method != "wasserstein":
         return _compare(reference, window, method) * root
@@ -126,6 +124,14 @@ def block_distances(
     points = np.concatenate([[0.0], np.cumsum(widths)])
     norm = np.maximum(np.sqrt(np.maximum(p @ points**2 - (p @ points) ** 2, 0)), NORM_FLOOR)
     return np.asarray(np.abs(np.cumsum(p - q, axis=1)[:, :-1]) @ widths / norm * root)
+
+
+def _drawn(
+    k: int, even: NDArray[np.float64], cells: NDArray[np.int64], draws: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Counts of k blocks drawn with replacement; multiplied as floats, which keeps them exact and is far faster."""
+    drawn = rng.multinomial(k, even, draws).astype(np.float64) @ cells.astype(np.float64)
+    return np.asarray(drawn.astype(np.int64))
 
 
 def _places(pair: Pair, method: Method) -> tuple[NDArray[np.int64], int, NDArray[np.float64]]:
