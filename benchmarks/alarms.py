@@ -61,7 +61,7 @@ def check(sides: Sides, seed: int, **settings: object) -> Tally:
     performance = Check("performance", Verdict.PASS, "not measured here")
     seen = monitoring.judge_window.fn(sides.reference, sides.current, features, config, measured, performance)
     seen = monitoring.judge_together.fn(seen, sides.reference, sides.current, features, config, seed)
-    verdicts = {name: found.verdict for name, found in seen.signals().items() if name in PARTS}
+    verdicts = {name: found.verdict for name, found in seen.checks().items() if name in PARTS}
     flagged = float(np.mean([distances.get(name, 0.0) >= PRESET_COLUMN for name in features.names]))
     failed = {name: int(verdicts.get(name) is Verdict.FAIL) for name in PARTS}
     unknown = int(Verdict.UNKNOWN in verdicts.values())

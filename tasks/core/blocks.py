@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 Times = NDArray[np.int64]  # microseconds
 DAY = 86_400_000_000
 MIN_BLOCKS = 10  # with fewer the spread between blocks is hardly known
-_INDEPENDENT = 1.5  # blocks that hang together no more than this are not made longer; `inflation` makes up for it
+_INDEPENDENT = (
+    1.5  # blocks that hang together no more (within an error) are not made longer; `inflation` makes up for it
+)
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,15 @@ def time_blocks(reference: Times, current: Times, traits: NDArray[np.float64]) -
     length = min(DAY if span >= 2 * DAY else span, longest)
     while True:
         codes, count = _cut(reference, length)
-        shared = integrated_time(block_sums(traits, codes, count))
-        if shared <= _INDEPENDENT or length == longest:
+        sums = block_sums(traits, codes, count)
+        if integrated_time(sums) <= _INDEPENDENT + 2 / np.sqrt(count) or length == longest:
             break
         length = min(2 * length, longest)
     occupied = len(np.unique((current - current.min()) // length))
     per_window = max(1, min(span // length, occupied))
-    return Blocks(codes, count, per_window, float(np.clip(shared, 1.0, per_window)))
+    # The trait that hangs together most: an average over all hides a level that wanders behind shapes that do not.
+    inflation = max(integrated_time(trait[:, None]) for trait in sums.T)
+    return Blocks(codes, count, per_window, float(np.clip(inflation, 1.0, per_window)))
 
 
 def _cut(times: Times, length: int) -> tuple[NDArray[np.int64], int]:

@@ -10,15 +10,14 @@ from numpy.typing import NDArray
 
 from tasks.core.blocks import Blocks
 from tasks.core.pairs import NORM_FLOOR, Pair, coded
-from tasks.core.tails import upper_tail
 
 Method = Literal["wasserstein", "jensenshannon", "psi"]
 _BINNED_FROM = 20  # Evidently bins numbers with more distinct values than this
 _PSI_FLOOR = 0.0001  # Evidently's share of an empty bin
 _MAX_POPULATION = 5_000  # values of the reference that stand for all of them when chance is simulated
-_MAX_SIMULATED_VALUES = 400_000  # over all simulated samples, unless that leaves fewer draws than asked for
+_MAX_SIMULATED_VALUES = 200_000  # over all simulated samples, unless that leaves fewer draws than asked for
 _GRID = 192  # points that stand for a reference with more values when blocks of it are drawn
-_MAX_SIMULATED = 2_000  # rows per simulated sample; larger samples follow by the square root of their size
+_MAX_SIMULATED = 500  # rows per simulated sample; larger samples follow by the square root of their size
 
 
 def distance(pair: Pair, method: Method) -> float:
@@ -69,7 +68,7 @@ def chance_distances(pair: Pair, method: Method, draws: int, rng: np.random.Gene
     """Simulate the distance of two samples of these sizes from one population, the reference. Shape (at least draws,).
 
     Wasserstein: samples of the effective size 1 / (1/m + 1/n) against the population, because the difference of two
-    empirical distributions has that variance; values may lie beyond the reference's, as its tails suggest. The others:
+    empirical distributions has that variance. Values beyond the reference's are not drawn (see ranks). The others:
     both samples are drawn anew; half a row is added to each bin, so that rare values that the reference happens to lack
     are possible.
     """
@@ -94,34 +93,15 @@ def _chance_wasserstein(
     edges = np.arange(simulated + 1) / simulated
     area_at_edges = np.interp(edges, np.arange(size + 1) / size, area)
     low, high, area_low, area_high = edges[:-1], edges[1:], area_at_edges[:-1], area_at_edges[1:]
-    rows = max(draws, min(_MAX_SIMULATED_VALUES // simulated, 4_000))
+    rows = max(draws, min(_MAX_SIMULATED_VALUES // simulated, 2_000))
     ranks = np.sort(rng.integers(0, size, (rows, simulated), dtype=np.int32), axis=1)
     values, level = population[ranks], (ranks + 1) / size
     middle = np.clip(level, low, high)
     area_middle = np.where(level <= low, area_low, np.where(level >= high, area_high, area[ranks + 1]))
     below = values * (middle - low) - (area_middle - area_low)
     above = (area_high - area_middle) - values * (high - middle)
-    beyond = _beyond(reference, (ranks == size - 1).sum(axis=1), rng) + _beyond(
-        -reference, (ranks == 0).sum(axis=1), rng
-    )
     norm = max(float(np.std(reference)), NORM_FLOOR) * float(np.sqrt(n / simulated))
-    return np.asarray((below + above).sum(axis=1) + beyond / simulated) / norm
-
-
-def _beyond(
-    reference: NDArray[np.float64], largest: NDArray[np.int64], rng: np.random.Generator
-) -> NDArray[np.float64]:
-    """How far the values drawn as the population's largest, `largest` per sample, would lie beyond it. Shape (draws,).
-
-    Its largest value stands for the whole share 1 / size of larger ones; each is drawn anew from the reference's tail.
-    """
-    tail = upper_tail(reference)
-    if tail is None:
-        return np.zeros(len(largest))
-    share = 1 / min(len(reference), _MAX_POPULATION)
-    excess = tail.exceeded_by(share * (1 - rng.random(int(largest.sum())))) - reference.max()
-    sample = np.repeat(np.arange(len(largest)), largest)
-    return np.bincount(sample, np.maximum(excess, 0.0), minlength=len(largest)).astype(np.float64)
+    return np.asarray((below + above).sum(axis=1)) / norm
 
 
 def block_distances(
@@ -135,7 +115,7 @@ def block_distances(
     places, size, widths = _places(pair, method)
     cells = np.bincount(blocks.codes * size + places, minlength=blocks.count * size).reshape(blocks.count, size)
     even = np.full(blocks.count, 1 / blocks.count)
-    reference, window = (rng.multinomial(k, even, draws) @ cells for k in (blocks.count, blocks.per_window))
+    reference, window = (_drawn(k, even, cells, draws, rng) for k in (blocks.count, blocks.per_window))
     window = _thinned(window, len(pair.current), rng)
     root = np.sqrt(blocks.inflation) if method != "psi" else blocks.inflation
     if method != "wasserstein":
@@ -144,6 +124,14 @@ def block_distances(
     points = np.concatenate([[0.0], np.cumsum(widths)])
     norm = np.maximum(np.sqrt(np.maximum(p @ points**2 - (p @ points) ** 2, 0)), NORM_FLOOR)
     return np.asarray(np.abs(np.cumsum(p - q, axis=1)[:, :-1]) @ widths / norm * root)
+
+
+def _drawn(
+    k: int, even: NDArray[np.float64], cells: NDArray[np.int64], draws: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Counts of k blocks drawn with replacement; multiplied as floats, which keeps them exact and is far faster."""
+    drawn = rng.multinomial(k, even, draws).astype(np.float64) @ cells.astype(np.float64)
+    return np.asarray(drawn.astype(np.int64))
 
 
 def _places(pair: Pair, method: Method) -> tuple[NDArray[np.int64], int, NDArray[np.float64]]:

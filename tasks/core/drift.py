@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tasks.core.distances import Method
 from tasks.core.durations import Duration
 from tasks.core.pairs import OTHER, Pair
+from tasks.core.ranks import rank_p_value
 from tasks.core.results import Check, Verdict
 
 # One check may alarm in four ways (data, prediction and multivariate drift, broken data) that share its error rate.
@@ -71,8 +72,13 @@ class Drift(BaseModel):
         return self.needed(columns) / max(1, columns) / self.one_false_alarm_in / PARTS
 
 
-def judge_column(name: str, pair: Pair, measured: float | None, noise: float | None, config: Drift) -> Check:
+def judge_column(
+    name: str, pair: Pair, measured: float | None, noise: float | None, config: Drift, level: float
+) -> Check:
     """Judge one column: fail when the distance reaches both its configured threshold and the noise at this size.
+
+    Numbers have to differ in their ranks too, at the false alarm rate `level`: no simulation from a reference knows the
+    rare extremes that it happens to lack, and ranks do not need them.
 
     Unknown when a side has fewer than `min_rows` values, when the reference is one constant (a distance has no scale
     then; whether the values are new is asked by data_signals), or when nothing could be measured.
@@ -91,14 +97,27 @@ def judge_column(name: str, pair: Pair, measured: float | None, noise: float | N
         return Check(name, verdict, f"the reference holds a single value: {reason}", rows)
     if measured is None or noise is None or not np.isfinite(measured):
         return Check(name, Verdict.UNKNOWN, "the distance could not be measured", rows)
-    configured = config.configured(pair)
+    return _judge_measured(name, pair, measured, noise, config, level)
+
+
+def _judge_measured(name: str, pair: Pair, measured: float, noise: float, config: Drift, level: float) -> Check:
+    configured, rows = config.configured(pair), len(pair.current)
     threshold = max(configured, noise)
-    drifted = measured >= threshold
-    source = "configured" if noise <= configured else f"noise of {rows['rows_current']} rows"
-    compared = "reaches" if drifted else "is below"
+    far = measured >= threshold
+    source = "configured" if noise <= configured else f"noise of {rows} rows"
+    compared = "reaches" if far else "is below"
     reason = f"{config.method(pair)} distance {measured:.3g} {compared} {threshold:.3g} ({source})"
-    numbers = {"distance": measured, "threshold": threshold, "configured": configured, "noise": noise, **rows}
-    return Check(name, Verdict.FAIL if drifted else Verdict.PASS, reason, numbers)
+    numbers = {
+        "distance": measured, "threshold": threshold, "configured": configured, "noise": noise,
+        "rows_reference": len(pair.reference), "rows_current": rows,
+    }  # fmt: skip
+    if not far or not pair.numerical:
+        return Check(name, Verdict.FAIL if far else Verdict.PASS, reason, numbers)
+    p_value = rank_p_value(pair)
+    numbers |= {"p_value": p_value, "level": level}
+    if p_value <= level:
+        return Check(name, Verdict.FAIL, reason, numbers)
+    return Check(name, Verdict.PASS, f"{reason}, but ranks differ no more than by chance (p = {p_value:.2g})", numbers)
 
 
 def judge_drift(
@@ -116,7 +135,7 @@ def judge_drift(
     near in time are alike. Call it once for the features and once for the prediction ("prediction drift").
     """
     checks = tuple(
-        judge_column(column, pair, distances.get(column), noise.get(column), config)
+        judge_column(column, pair, distances.get(column), noise.get(column), config, config.level(len(pairs)))
         for column, pair in sorted(pairs.items())
     )
     return judge_dataset(checks, config, name=name), checks

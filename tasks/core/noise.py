@@ -12,7 +12,6 @@ from tasks.core.blocks import Blocks, time_blocks, traits_of
 from tasks.core.distances import Method, block_distances, chance_distances
 from tasks.core.drift import Drift
 from tasks.core.pairs import Pair
-from tasks.core.tails import upper_tail
 
 _BLOCK_DRAWS = 500
 _BULK = 0.99  # the share of simulated distances that the gamma distribution is fitted to; the rest is the tail's
@@ -51,19 +50,12 @@ def noise_threshold(pair: Pair, config: Drift, level: float, seed: int) -> float
     if blocks is None:
         return alone
     draws = max(config.resamples, _BLOCK_DRAWS)
-    together = _fitted_tail(block_distances(pair, method, blocks, draws, rng), method, level)
+    together = _tail(block_distances(pair, method, blocks, draws, rng), method, level)
     return max(alone, together * _caution(blocks.count, level))
 
 
 def _tail(simulated: NDArray[np.float64], method: Method, level: float) -> float:
-    """The value that a distance exceeds with probability `level`; heavy-tailed numbers have heavy-tailed distances."""
-    tail = upper_tail(simulated) if method == "wasserstein" else None
-    own = float(tail.exceeded_by(level)) if tail is not None and level < tail.share else 0.0
-    return max(_fitted_tail(simulated, method, level), own)
-
-
-def _fitted_tail(simulated: NDArray[np.float64], method: Method, level: float) -> float:
-    """The same for light tails: of a gamma distribution fitted by moments, never below the simulated quantile.
+    """The value that a distance exceeds with probability `level`: of a fitted gamma, never below the simulated one.
 
     It is fitted to the squared distance, which is chi-square-like for both jensenshannon and wasserstein, or to the PSI
     itself. Its spread is taken two standard errors wide.

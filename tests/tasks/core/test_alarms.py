@@ -14,13 +14,13 @@ from threadpoolctl import threadpool_limits
 
 from tasks.core.blocks import DAY, MIN_BLOCKS, block_sums, integrated_time, time_blocks, traits_of
 from tasks.core.distances import distance
-from tasks.core.drift import PARTS, Drift, judge_drift
+from tasks.core.drift import PARTS, Drift, judge_column, judge_drift
 from tasks.core.features import EVENT_TIME
 from tasks.core.multivariate import judge_multivariate
 from tasks.core.noise import noise_threshold, noise_thresholds
 from tasks.core.pairs import Pair, prepare
+from tasks.core.ranks import rank_p_value
 from tasks.core.results import Verdict
-from tasks.core.tails import upper_tail
 from tasks.core.two_samples import compare
 
 STRICT = Drift(
@@ -145,24 +145,61 @@ def test_the_integrated_time_of_known_processes():
     assert block_sums(np.arange(50.0)[:, None], codes, 10).sum() == pytest.approx(0)
 
 
-def test_values_beyond_a_heavy_tailed_reference_are_expected():
-    # The rate of single columns at a level where the reference's own extremes are too few to tell.
-    alarms, level, trials = 0, 0.00025, 60 * 60
-    for seed in range(60):
+HEAVY = {
+    "pareto": lambda rng, n: rng.pareto(2.5, n),
+    "lognormal": lambda rng, n: rng.lognormal(0, 1.5, n),
+    "t": lambda rng, n: rng.standard_t(3, n),
+}
+
+
+@pytest.mark.parametrize("kind", HEAVY)
+def test_extremes_that_a_heavy_tailed_reference_lacks_are_no_drift(kind):
+    # The rate of a column at a level at which no reference knows its own extremes.
+    level, n, trials, far, drifted = 0.001, 250, 0, 0, 0
+    for seed in range(8):
         rng = np.random.default_rng(seed)
-        reference = rng.pareto(2.5, 2_000)
-        noise = noise_threshold(Pair(True, reference, np.zeros(30)), Drift(), level, seed)
-        alarms += sum(distance(Pair(True, reference, rng.pareto(2.5, 30)), "wasserstein") >= noise for _ in range(60))
-    assert alarms <= trials * level + 3 * (trials * level) ** 0.5
+        reference = HEAVY[kind](rng, 1_500)
+        noise = noise_threshold(Pair(True, reference, np.zeros(n)), Drift(), level, seed)
+        for _ in range(250):
+            pair = Pair(True, reference, HEAVY[kind](rng, n))
+            measured, trials = distance(pair, "wasserstein"), trials + 1
+            far += measured >= noise
+            drifted += judge_column("x", pair, measured, noise, STRICT, level).verdict is Verdict.FAIL
+    assert drifted <= trials * level + 3 * (trials * level) ** 0.5
+    assert far > trials * level + 3 * (trials * level) ** 0.5  # the distance alone would cry wolf
 
 
-def test_the_tail_of_a_known_distribution_is_found():
-    rng = np.random.default_rng(0)
-    tail = upper_tail(rng.pareto(2, 100_000) + 1)
-    assert tail.index == pytest.approx(0.5, abs=0.1)
-    assert tail.exceeded_by(1e-4) == pytest.approx(1e-4**-0.5, rel=0.3)
-    assert upper_tail(np.arange(30.0)) is None
-    assert upper_tail(np.zeros(1_000)) is None
+@pytest.mark.parametrize("n", [30, 200])
+def test_the_p_value_of_ranks_holds_and_knows_no_distribution(n):
+    rng = np.random.default_rng(n)
+    found = []
+    for _ in range(1_000):
+        reference, current = rng.normal(size=400), rng.normal(size=n)
+        found.append(rank_p_value(Pair(True, reference, current)))
+    pair, curved = Pair(True, reference, current), Pair(True, np.exp(9 * reference), np.exp(9 * current))
+    assert rank_p_value(curved) == rank_p_value(pair)
+    assert np.mean(np.array(found) <= 0.05) <= 0.05
+    assert np.mean(np.array(found) <= 0.2) >= 0.05  # and it is not merely silent
+
+
+@pytest.mark.parametrize(
+    "moved", [lambda v: v + 0.5, lambda v: 1.6 * v, lambda v: np.where(np.arange(len(v)) % 8, v, 60.0 + v)]
+)
+def test_ranks_see_a_place_a_spread_and_an_end_that_moved(moved):
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        assert rank_p_value(Pair(True, rng.normal(size=3_000), moved(rng.normal(size=500)))) < 1e-4
+
+
+def test_ranks_that_come_and_go_with_time_count_as_few():
+    reference, current = in_time(np.random.default_rng(3), alike=0.9, scale=2.0)
+    pair = prepare(reference, current.assign(a=current["a"] + 0.3), ["a"], [])["a"]
+    assert rank_p_value(Pair(True, pair.reference, pair.current)) < 1e-4 < rank_p_value(pair)
+
+
+def test_ranks_of_one_value_say_nothing():
+    assert rank_p_value(Pair(True, np.zeros(40), np.zeros(40))) == 1.0
+    assert rank_p_value(Pair(True, np.zeros(40), np.ones(1))) == 1.0
 
 
 def related(n, rng, sign=1.0, shift=0.0):

@@ -285,3 +285,47 @@ def test_a_stuck_sensor_is_broken_data_though_times_are_known():
     (check,) = data_signals(reference, current, numerical=["wind"], categorical=[], config=Drift())
     assert check.verdict is Verdict.FAIL
     assert "constant" in check.reason
+
+
+def signs_of(reference, current) -> str:
+    frames = (pd.DataFrame({"x": np.asarray(side, dtype=float)}) for side in (reference, current))
+    return data_signals(*frames, numerical=["x"], categorical=[], config=Drift())[0].reason
+
+
+CODES = {
+    "January after December": (range(8, 13), (1, 1, 1, 2)),
+    "the last months after the first": ((1, 1, 1, 2), (11, 12)),
+    "a month of last year": ((1, *range(8, 13)), (1, 1, 1, 2)),
+    "early hours": (range(24), (1, 1, 1, 2)),
+    "rare codes, seen before": ([1] * 50 + [9], (1, 9, 9, 9)),
+}
+
+
+@pytest.mark.parametrize("n", [100, 2_000])
+@pytest.mark.parametrize("case", CODES)
+def test_codes_that_come_round_are_no_unit(case, n):
+    rng = np.random.default_rng(n)
+    assert "unit" not in signs_of(*(rng.choice(side, size) for side, size in zip(CODES[case], (3_000, n), strict=True)))
+
+
+COLUMNS = {
+    "months": lambda rng, n: rng.integers(1, 13, n),
+    "flags": lambda rng, n: rng.integers(0, 2, n),
+    "counts": lambda rng, n: rng.poisson(3, n),
+    "ages": lambda rng, n: rng.integers(18, 91, n),
+    "prices in tens": lambda rng, n: 100 * rng.integers(1, 30, n),
+    "lengths": lambda rng, n: rng.normal(170, 10, n),
+    "heavy": lambda rng, n: rng.lognormal(0, 1.5, n),
+    "shares of a cent": lambda rng, n: np.round(rng.gamma(2, 1, n), 2),
+}
+
+
+@pytest.mark.parametrize("factor", [12, 60, 100, 1_000, 1 / 60, 1 / 100, 1 / 1_000])
+@pytest.mark.parametrize("case", COLUMNS)
+def test_another_unit_is_always_seen(case, factor):
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        for n in (100, 1_000):
+            reference, current = COLUMNS[case](rng, 3_000), COLUMNS[case](rng, n)
+            assert "unit" in signs_of(reference, current * factor)
+            assert "unit" not in signs_of(reference, current)
