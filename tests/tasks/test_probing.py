@@ -7,8 +7,7 @@ from unittest import mock
 
 import pytest
 
-from benchmarks import failures
-from benchmarks.failures import DAY, PIPELINE, SECOND, START
+from benchmarks.ground import DAY, PIPELINE, SECOND, START, prepare
 from flows import training as flow
 from tasks.core import championship
 from tasks.core.errors import ServerUnavailable
@@ -24,14 +23,14 @@ class Searching(Exception):
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
-    return failures.prepare(tmp_path_factory.mktemp("probing") / "home")
+    return prepare(tmp_path_factory.mktemp("probing"))
 
 
 @pytest.fixture
-def ground(prepared, tmp_path):
-    copy = prepared.copy(tmp_path / "home")
-    with copy.inside(), mock.patch.object(flow, "_search", side_effect=Searching):
-        yield copy
+def ground(prepared):
+    prepared.restore("whole")
+    with prepared.inside(), prepared.run(), mock.patch.object(flow, "_search", side_effect=Searching):
+        yield prepared
 
 
 def breach(ground, as_of, limit=0.75):
@@ -86,10 +85,10 @@ def test_where_no_refit_gains_what_the_duel_asks_for_the_training_is_spared(grou
     assert "would not help" in last(ground, "training").decision.reason
 
 
-@pytest.mark.parametrize(("token", "more"), [(None, ""), ("t", "search: {probe: never}\n")])
+@pytest.mark.parametrize(("token", "more"), [(None, "search: {"), ("t", "search: {probe: never, ")])
 def test_a_run_by_hand_and_a_pipeline_that_wants_none_are_not_probed(ground, token, more):
     path = ground.home / f"{PIPELINE}.yaml"
-    path.write_text(path.read_text() + more)
+    path.write_text(path.read_text().replace("search: {", more))
     as_of = START + 53 * DAY
     breach(ground, as_of)
     with pytest.raises(Searching):
