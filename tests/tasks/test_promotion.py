@@ -88,7 +88,7 @@ def test_rows_that_the_champion_has_learnt_from_are_out_of_the_duel(session, con
 def test_without_a_row_that_is_fresh_to_both_nothing_is_known(session, contestants, monkeypatch):
     """An old version, judged again, whose evaluation rows have all been learnt from since."""
     candidate, champion = contestants
-    monkeypatch.setattr(evidence, "_seen", lambda _session, facts: labelled_ids(session, facts))
+    monkeypatch.setattr(evidence, "seen_ids", lambda _session, facts: labelled_ids(session, facts))
     answer, gates = judged(evidence_of(session, candidate, champion))
     assert answer.verdict is Verdict.UNKNOWN
     assert [gate.verdict for gate in gates] == [Verdict.UNKNOWN] * len(GATES)

@@ -26,7 +26,7 @@ def world(at=160, **changes):
     """The rows of a training as of a day, and a champion that learnt from the first sixty days."""
     past = History.of(*tables(per_day=PER_DAY, **changes))
     champion = rehearsal.contestant(
-        past.at(START + 60 * DAY), SETTING, lambda rows: rehearsal.train(rows, [TRAINED]), 1
+        past.at(START + 60 * DAY), SETTING, lambda rows, _: rehearsal.train(rows, [TRAINED]), 1
     )
     return rehearsal.training_rows(past.at(START + at * DAY), SETTING.split), champion
 
