@@ -101,9 +101,9 @@ def test_the_corrupted_delivery_of_the_sample_would_be_refused_by_what_was_writt
 @pytest.mark.parametrize(
     ("rows", "days", "evaluation", "history"),
     [
-        (20_000, 730, timedelta(days=14), ["90d", "half-life 60d", "expanding"]),
-        (2_000, 130, timedelta(days=30), ["90d", "half-life 60d", "expanding"]),  # 14 days would hold too few rows
-        (5_000, 60, timedelta(days=14), ["6w", "expanding"]),
+        (20_000, 730, timedelta(days=14), ["90d", "180d", "270d"]),
+        (2_000, 130, timedelta(days=30), ["90d"]),  # 14 days would hold too few rows
+        (5_000, 60, timedelta(days=14), ["6w"]),
         (5_000, 3, 0.2, ["expanding"]),
         (300, 365, 0.2, ["expanding"]),
     ],
@@ -171,4 +171,4 @@ def test_bike_sharing_leaks_are_left_out_with_their_reason(tmp_path):
     assert text.count("LEAK: casual + registered add up to the target") == 2
     assert not {"casual", "registered", "instant", "yr"} & set(config.features.names)
     assert next(c for c in config.columns if c.role == "time").hours_from == "hr"
-    assert [rows.label for rows in config.split.history] == ["90d", "half-life 60d", "expanding"]
+    assert [rows.label for rows in config.split.history] == ["90d", "180d", "270d"]
