@@ -114,6 +114,13 @@ def test_the_split_fits_the_span_and_the_rows(tmp_path, rows, days, evaluation, 
     assert [rows.label for rows in split.history] == history
 
 
+def test_performance_asks_on_suspicion_and_the_duel_decides_on_evidence(tmp_path):
+    text, config = made(tmp_path, awkward(), "target")
+    assert (config.performance.max_loss, config.performance.confidence) == (0.05, 0.8)
+    assert next(gate for gate in config.gates if gate.kind == "beats_champion").confidence == 0.95
+    assert "Performance asks on suspicion" in text
+
+
 def test_without_a_time_it_says_so_and_cuts_by_share(tmp_path):
     text, config = made(tmp_path, awkward().drop(columns="when"), "target")
     assert "LOOK: No column was found that says when a row happened" in text
