@@ -14,7 +14,7 @@ from tasks.core.profile import ColumnProfile, Profile
 _DAY = timedelta(days=1)
 _STRETCHES = (7 * _DAY, 14 * _DAY, 30 * _DAY)
 _WHOLE, _QUARTER, _EVALUATED_ROWS = 14 * _DAY, 4, 250
-_SLIDING, _HALF_LIFE, _FOLDS = 90 * _DAY, 60 * _DAY, 3
+_HISTORIES = (90 * _DAY, 180 * _DAY, 270 * _DAY)
 _LISTED_CATEGORIES = 20
 _FEWEST_NEW_LABELS, _MARGIN = 100, 0.01
 
@@ -143,16 +143,10 @@ def _split(profile: Profile, stretch: timedelta | None) -> Iterator[str]:
         yield "  evaluation: 0.2"
         return
     room = _span(profile) - stretch
-    sliding = next(n for n in (_SLIDING, 3 * stretch, stretch) if n <= room or n == stretch)
-    yield f"# {profile.rows} rows span {_span(profile).days} days. A law that stays wants all of them, one that moves"
-    yield "# the newest: the search tries each of these on backtests before the evaluation."
+    histories = [n for n in _HISTORIES if n <= room] or [3 * stretch if 3 * stretch <= room else stretch]
+    yield f"# {profile.rows} rows span {_span(profile).days} days."
     yield "split:"
-    yield "  history:"
-    yield f"    - {format_duration(sliding)}"
-    if room >= _HALF_LIFE:
-        yield f"    - {{kind: recency_weighted, half_life: {format_duration(_HALF_LIFE)}}}"
-    yield "    - {kind: expanding}"
-    yield f"  folds: {_FOLDS}  # backtests of each trial; one stretch may be luck"
+    yield f"  history: [{', '.join(map(format_duration, histories))}]  # the search tries each of them"
     yield f"  tuning: {format_duration(stretch)}"
     yield f"  evaluation: {format_duration(stretch)}  # the newest labelled rows: they alone judge"
 

@@ -101,9 +101,9 @@ def test_the_corrupted_delivery_of_the_sample_would_be_refused_by_what_was_writt
 @pytest.mark.parametrize(
     ("rows", "days", "evaluation", "history"),
     [
-        (20_000, 730, timedelta(days=14), ["90d", "half-life 60d", "expanding"]),
-        (2_000, 130, timedelta(days=30), ["90d", "half-life 60d", "expanding"]),  # 14 days would hold too few rows
-        (5_000, 60, timedelta(days=14), ["6w", "expanding"]),
+        (20_000, 730, timedelta(days=14), ["90d", "180d", "270d"]),
+        (2_000, 130, timedelta(days=30), ["90d"]),  # 14 days would hold too few rows
+        (5_000, 60, timedelta(days=14), ["6w"]),
         (5_000, 3, 0.2, ["expanding"]),
         (300, 365, 0.2, ["expanding"]),
     ],
@@ -112,6 +112,13 @@ def test_the_split_fits_the_span_and_the_rows(tmp_path, rows, days, evaluation, 
     split = made(tmp_path, awkward(rows, days), "target")[1].split
     assert (split.evaluation, split.tuning) == (evaluation, evaluation)
     assert [rows.label for rows in split.history] == history
+
+
+def test_performance_asks_on_suspicion_and_the_duel_decides_on_evidence(tmp_path):
+    text, config = made(tmp_path, awkward(), "target")
+    assert (config.performance.max_loss, config.performance.confidence) == (0.05, 0.8)
+    assert next(gate for gate in config.gates if gate.kind == "beats_champion").confidence == 0.95
+    assert "Performance asks on suspicion" in text
 
 
 def test_without_a_time_it_says_so_and_cuts_by_share(tmp_path):
@@ -171,4 +178,4 @@ def test_bike_sharing_leaks_are_left_out_with_their_reason(tmp_path):
     assert text.count("LEAK: casual + registered add up to the target") == 2
     assert not {"casual", "registered", "instant", "yr"} & set(config.features.names)
     assert next(c for c in config.columns if c.role == "time").hours_from == "hr"
-    assert [rows.label for rows in config.split.history] == ["90d", "half-life 60d", "expanding"]
+    assert [rows.label for rows in config.split.history] == ["90d", "180d", "270d"]
