@@ -58,7 +58,7 @@ def _check(config: PipelineConfig, session: Session, champion: ModelVersion) -> 
     )
     current = monitoring.sample_current(session, champion, window, drift, seed)
     reference = monitoring.sample_reference(session, champion, drift, seed)
-    measured = monitoring.measure_drift(reference, current, config.features, drift, seed)
+    measured = monitoring.measure_drift(reference, current, champion, config.features, drift, seed)
     judged = monitoring.judge_window(reference, current, config.features, drift, measured, performance)
     judged = monitoring.judge_together(judged, reference, current, config.features, drift, seed)
     seen = estimating.beside(judged, estimated, record)

@@ -5,6 +5,7 @@ alone gives (noise). Broken data: data_signals. All columns together: multivaria
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from math import ceil
 from typing import Literal
@@ -39,6 +40,9 @@ class Drift(BaseModel):
     share: float = Field(
         default=0.3, ge=0, le=1, description="Share of drifted columns that makes the data drift; one at least."
     )
+    weights: Literal["equal", "importance"] = Field(
+        default="equal", description="What a column counts in that share: all the same, or its importance to the model."
+    )
     one_false_alarm_in: int = Field(
         default=100, ge=10, le=10_000, description="On unchanged data at most one check in this many alarms."
     )
@@ -68,8 +72,13 @@ class Drift(BaseModel):
 
         At least k of s columns alarm with probability s * level / k at most, whatever the dependence between them
         (Markov's inequality on their number; Lehmann and Romano, Generalizations of the familywise error rate, 2005).
+        Weights that sum to 1 reach a share with probability level / share at most, by the same inequality on their
+        sum; and, because one column at least has to alarm, s * level (Bonferroni). The better of both holds.
         """
-        return self.needed(columns) / max(1, columns) / self.one_false_alarm_in / PARTS
+        stated = 1 / self.one_false_alarm_in / PARTS
+        if self.weights == "importance":
+            return max(self.share, 1 / max(1, columns)) * stated
+        return self.needed(columns) / max(1, columns) * stated
 
 
 def judge_column(
@@ -127,18 +136,26 @@ def judge_drift(
     config: Drift,
     *,
     name: str = "data drift",
+    weights: Mapping[str, float] | None = None,
 ) -> tuple[Check, tuple[Check, ...]]:
     """Judge columns and the dataset they form; returns the dataset's check and the columns' checks.
 
     `noise` comes from `noise.noise_thresholds` on the same columns. On an unchanged source the dataset fails in at most
     one of `PARTS * one_false_alarm_in` calls, at any number of rows and columns; where times are known, also when rows
     near in time are alike. Call it once for the features and once for the prediction ("prediction drift").
+    `weights`: what each column counts, summing to 1 (see importance); None: all the same.
     """
     checks = tuple(
         judge_column(column, pair, distances.get(column), noise.get(column), config, config.level(len(pairs)))
         for column, pair in sorted(pairs.items())
     )
-    return judge_dataset(checks, config, name=name), checks
+    if weights is not None:
+        return _judge_weighted(checks, weights, config, name), checks
+    judged = judge_dataset(checks, config, name=name)
+    if config.weights == "importance" and len(checks) > 1:
+        told = f"{judged.reason}; columns count the same, because the version does not tell what they are worth to it"
+        judged = replace(judged, reason=told)
+    return judged, checks
 
 
 def judge_dataset(checks: Sequence[Check], config: Drift, *, name: str = "data drift") -> Check:
@@ -158,4 +175,25 @@ def judge_dataset(checks: Sequence[Check], config: Drift, *, name: str = "data d
         return Check(name, Verdict.FAIL, f"{reason}: {worst}", numbers)
     if drifted + unknown >= needed:
         return Check(name, Verdict.UNKNOWN, f"{reason}, and {unknown} could not be judged", numbers)
+    return Check(name, Verdict.PASS, reason, numbers)
+
+
+def _judge_weighted(checks: Sequence[Check], weights: Mapping[str, float], config: Drift, name: str) -> Check:
+    """The same where columns count by weights: what has drifted, or could have, is held against the share."""
+    drifted, unknown = (
+        sum(weights[check.name] for check in checks if check.verdict is verdict)
+        for verdict in (Verdict.FAIL, Verdict.UNKNOWN)
+    )
+    failing = [check.name for check in checks if check.verdict is Verdict.FAIL]
+    numbers = {"drifted": len(failing), "columns": len(checks), "share": drifted, "share_unknown": unknown,
+               "needed_share": config.share}  # fmt: skip
+    reason = (
+        f"{len(failing)} of {len(checks)} columns drifted, {drifted:.0%} of what the model rests on; "
+        f"{config.share:.0%} make a drift"
+    )
+    least = config.share - 1e-9
+    if drifted > 0 and drifted >= least:
+        return Check(name, Verdict.FAIL, f"{reason}: {', '.join(failing)}", numbers)
+    if not checks or (unknown > 0 and drifted + unknown >= least):
+        return Check(name, Verdict.UNKNOWN, f"{reason}, and {unknown:.0%} could not be judged", numbers)
     return Check(name, Verdict.PASS, reason, numbers)
