@@ -20,12 +20,14 @@ from tasks.core.data_signals import data_signals
 from tasks.core.drift import Drift, judge_drift
 from tasks.core.features import EVENT_TIME, ROW_ID, Features
 from tasks.core.governor import Governor, breaker_is_open, govern
+from tasks.core.importance import column_weights
 from tasks.core.metrics import MetricName
 from tasks.core.multivariate import judge_multivariate
 from tasks.core.observations import PREDICTION, Context, Observation
 from tasks.core.performance import Performance, judge_performance
 from tasks.core.results import Check, Decision, JournalEntry, Verdict, Window
 from tasks.core.sampling import bounded_sample, bounded_sample_batches
+from tasks.core.season import same_season
 from tasks.core.triggers import Trigger, TriggerEvidence, choose_remedy, past_evidence
 from tasks.retrying import STEP
 from tasks.session import Session
@@ -77,17 +79,31 @@ def sample_reference(session: Session, version: ModelVersion, drift: Drift, seed
     )
 
 
+@task(name="select season", **STEP)
+def select_season(
+    reference: "pd.DataFrame", current: "pd.DataFrame", features: Features, drift: Drift, seed: int
+) -> "pd.DataFrame":
+    """The reference's rows of the window's weekdays or months, where the pipeline asks for them."""
+    return same_season(reference, current, drift.season, features.timezone, seed)
+
+
 @task(name="measure drift", **STEP)
 def measure_drift(
-    reference: "pd.DataFrame", current: "pd.DataFrame", features: Features, drift: Drift, seed: int
+    reference: "pd.DataFrame",
+    current: "pd.DataFrame",
+    version: ModelVersion,
+    features: Features,
+    drift: Drift,
+    seed: int,
 ) -> DriftMeasurement:
-    """Distances per column and of the predictions, by Evidently."""
+    """Distances per column and of the predictions, by Evidently; beside them what each column counts."""
     measured = drift_metrics.measure_drift(
         reference, current, numerical=[*features.numerical, PREDICTION], categorical=list(features.categorical),
         config=drift, seed=seed, prediction=PREDICTION,
     )  # fmt: skip
     fault_point("monitoring.measured")
-    return measured
+    known = facts_of(version).importance if drift.weights == "importance" else {}
+    return replace(measured, weights=column_weights(measured.features, known))
 
 
 @task(name="measure performance", **STEP)
@@ -120,7 +136,9 @@ def judge_window(
     """All verdicts of the window."""
     kinds = {"numerical": features.numerical, "categorical": features.categorical}
     signals = data_signals(reference, current, **kinds, config=drift) if len(current) else ()
-    data_drift, columns = judge_drift(measured.features, measured.distances, measured.noise, drift)
+    data_drift, columns = judge_drift(
+        measured.features, measured.distances, measured.noise, drift, weights=measured.weights
+    )
     predictions, _ = judge_drift(
         measured.predictions, measured.distances, measured.noise, drift, name="prediction drift"
     )

@@ -20,7 +20,8 @@ from tasks.adapters.tracking import LEASE_TAG, Trial
 from tasks.core import fitting
 from tasks.core.errors import DataRejected
 from tasks.core.features import design_matrix
-from tasks.core.fitting import Recipe
+from tasks.core.fitting import LABEL, Recipe
+from tasks.core.importance import importances
 from tasks.core.results import Decision, Snapshot, Verdict, Window
 from tasks.core.splits import Split
 from tasks.retrying import CACHED, STEP
@@ -122,11 +123,14 @@ def register_candidate(
     if known := registry.find_version(session.pipeline, "keepfit.key", fitted.key):
         return known
     model = fits.load(session.store, fitted.key)
-    sample = design_matrix(labelled_rows(session.store, snapshot).head(5), recipe.features)
+    rows = labelled_rows(session.store, snapshot)
+    sample = design_matrix(rows.head(5), recipe.features)
     model_id = registry.save_model(run_id, model, sample, provenance.model_requirements())
     with TemporaryDirectory(prefix="keepfit-") as folder:
         sha256 = registry.sha256_of_model(model_id, Path(folder))
-    facts = versions.tags_of(sha256, fitted, snapshot, recipe)
+    fresh = rows.iloc[fitting.parts_of(rows, recipe.split).evaluation]
+    worth = importances(model, design_matrix(fresh, recipe.features), fresh[LABEL].to_numpy("float64"), recipe)
+    facts = versions.tags_of(sha256, fitted, snapshot, recipe, worth)
     version = registry.register(session.pipeline, run_id, model_id, {**tags, **facts})
     registry.move_alias(session.pipeline, registry.CANDIDATE, version.number)
     fault_point("training.registered")

@@ -1,7 +1,8 @@
 """What a registered version says of itself in its tags, read back into our types. Nothing is fetched here."""
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -32,9 +33,12 @@ class Facts:
     trained_until: datetime
     evaluated_until: datetime
     promised: float
+    importance: dict[str, float] = field(default_factory=dict)  # of each feature, summing to 1; empty: not known
 
 
-def tags_of(sha256: str, fitted: Fitted, snapshot: Snapshot, recipe: Recipe) -> dict[str, str]:
+def tags_of(
+    sha256: str, fitted: Fitted, snapshot: Snapshot, recipe: Recipe, importance: Mapping[str, float] | None = None
+) -> dict[str, str]:
     """The tags that `facts_of` reads back."""
     facts = {
         "key": fitted.key,
@@ -45,6 +49,7 @@ def tags_of(sha256: str, fitted: Fitted, snapshot: Snapshot, recipe: Recipe) -> 
         "trained_until": fitted.trained_until,
         "evaluated_until": fitted.evaluated_until,
         "promised": fitted.scores[f"evaluation_{recipe.metric}"],
+        "importance": dict(importance or {}),
     }
     texts = {name: value if isinstance(value, str) else json.dumps(value, default=str) for name, value in facts.items()}
     return {f"keepfit.{name}": text for name, text in texts.items()}
@@ -65,8 +70,12 @@ def facts_of(version: ModelVersion) -> Facts:
             trained_until=datetime.fromisoformat(version.tags["keepfit.trained_until"]),
             evaluated_until=datetime.fromisoformat(version.tags["keepfit.evaluated_until"]),
             promised=float(version.tags["keepfit.promised"]),
+            importance={
+                str(name): float(share)
+                for name, share in json.loads(version.tags.get("keepfit.importance", "{}")).items()
+            },
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ArtefactMismatch(
             f"Version {version.number} was not registered by Keepfit, or its tags were changed "
             f"({type(error).__name__}). Train a new one with `keepfit run training`."

@@ -25,7 +25,8 @@ _ROW_PLOT = "DATA DRIFT"  # Evidently's plot of means over the row number: with 
 class DriftMeasurement:
     """What was compared and what came out. `failures` says for a column without a distance why it has none.
 
-    `snapshot` is Evidently's, for drift_reports; None when no column could be measured.
+    `snapshot` is Evidently's, for drift_reports; None when no column could be measured. `weights`: what each feature
+    counts, summing to 1; None: all the same.
     """
 
     pairs: Mapping[str, Pair]
@@ -34,6 +35,7 @@ class DriftMeasurement:
     failures: Mapping[str, str] = field(default_factory=dict)
     prediction: str | None = None
     snapshot: Any = None
+    weights: Mapping[str, float] | None = None
 
     @property
     def features(self) -> dict[str, Pair]:

@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.core import estimators, fitting
+from tasks.core import estimators, fitting, importance
 from tasks.core.comparison import Run
 from tasks.core.features import design_matrix
 from tasks.core.fitting import LABEL, Recipe
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_IMPORTANCE_ROWS = 1500
 
 
 def draw(model: Any, rows: "pd.DataFrame", recipe: Recipe, folder: Path) -> None:
@@ -79,19 +77,12 @@ def _residuals(actual: np.ndarray, predicted: np.ndarray, folder: Path) -> None:
 
 
 def _importance(model: Any, matrix: "pd.DataFrame", actual: np.ndarray, recipe: Recipe, folder: Path) -> None:
-    from sklearn.inspection import permutation_importance
-
-    chosen = np.random.default_rng(recipe.seed).permutation(len(matrix))[:_IMPORTANCE_ROWS]
-    scoring = "neg_log_loss" if recipe.problem == "binary" else "neg_mean_absolute_error"
-    if recipe.problem == "binary" and len(np.unique(actual[chosen])) < 2:  # noqa: PLR2004 - the loss needs both classes
+    found = importance.permutation(model, matrix, actual, recipe)
+    if found is None:
         return
-    found = permutation_importance(
-        model, matrix.iloc[chosen], actual[chosen], scoring=scoring, n_repeats=3, random_state=recipe.seed
-    )
-    order = np.argsort(found.importances_mean)[-20:]
+    scoring, means, deviations = found
+    order = np.argsort(means)[-20:]
     figure, (axes,) = _figure(1)
-    axes.barh(
-        [recipe.features.names[i] for i in order], found.importances_mean[order], xerr=found.importances_std[order]
-    )
+    axes.barh([recipe.features.names[i] for i in order], means[order], xerr=deviations[order])
     axes.set(xlabel=f"loss of {scoring} when the column is shuffled", title="Permutation importance")
     figure.savefig(folder / "importance.png", dpi=90)

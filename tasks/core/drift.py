@@ -5,6 +5,7 @@ alone gives (noise). Broken data: data_signals. All columns together: multivaria
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from math import ceil
 from typing import Literal
@@ -14,12 +15,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tasks.core.distances import Method
 from tasks.core.durations import Duration
+from tasks.core.importance import judge_weighted
 from tasks.core.pairs import OTHER, Pair
 from tasks.core.ranks import rank_p_value
 from tasks.core.results import Check, Verdict
 
 # One check may alarm in four ways (data, prediction and multivariate drift, broken data) that share its error rate.
 PARTS = 4
+Season = Literal["none", "weekday", "month"]
 
 
 class Drift(BaseModel):
@@ -28,6 +31,9 @@ class Drift(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     window: Duration = Field(default=timedelta(days=30), description="The event time that one check looks back on.")
+    season: Season = Field(
+        default="none", description="Compare with the reference's rows of the window's weekdays or months only."
+    )
     max_rows: int = Field(default=50_000, ge=100, description="Rows sampled from each side.")
     min_rows: int = Field(default=30, ge=10, description="With fewer values on a side the answer is unknown.")
     numerical: Method = Field(default="wasserstein", description="Distance of numerical columns.")
@@ -38,6 +44,9 @@ class Drift(BaseModel):
     categorical_threshold: float = Field(default=0.1, gt=0, description="Smaller distances are never drift.")
     share: float = Field(
         default=0.3, ge=0, le=1, description="Share of drifted columns that makes the data drift; one at least."
+    )
+    weights: Literal["equal", "importance"] = Field(
+        default="equal", description="What a column counts in that share: all the same, or its importance to the model."
     )
     one_false_alarm_in: int = Field(
         default=100, ge=10, le=10_000, description="On unchanged data at most one check in this many alarms."
@@ -50,6 +59,11 @@ class Drift(BaseModel):
     multivariate_rows: int = Field(
         default=5_000, ge=200, le=50_000, description="Rows of each side that the classifier learns from and judges."
     )
+
+    @property
+    def beside(self) -> str:
+        """What the window is compared with, in words."""
+        return "the reference" if self.season == "none" else f"the reference's rows of the same {self.season}s"
 
     def method(self, pair: Pair) -> Method:
         """The distance for this column."""
@@ -68,8 +82,13 @@ class Drift(BaseModel):
 
         At least k of s columns alarm with probability s * level / k at most, whatever the dependence between them
         (Markov's inequality on their number; Lehmann and Romano, Generalizations of the familywise error rate, 2005).
+        Weights that sum to 1 reach a share with probability level / share at most, by the same inequality on their
+        sum; and, because one column at least has to alarm, s * level (Bonferroni). The better of both holds.
         """
-        return self.needed(columns) / max(1, columns) / self.one_false_alarm_in / PARTS
+        stated = 1 / self.one_false_alarm_in / PARTS
+        if self.weights == "importance":
+            return max(self.share, 1 / max(1, columns)) * stated
+        return self.needed(columns) / max(1, columns) * stated
 
 
 def judge_column(
@@ -85,7 +104,7 @@ def judge_column(
     """
     rows = {"rows_reference": len(pair.reference), "rows_current": len(pair.current)}
     if min(rows.values()) < config.min_rows:
-        reason = f"too few values: {rows['rows_reference']} in the reference and {rows['rows_current']} in the window"
+        reason = f"too few values: {rows['rows_reference']} in {config.beside} and {rows['rows_current']} in the window"
         seen = f"; only a distance beyond {noise:.2g} could have been told from chance" if noise else ""
         return Check(name, Verdict.UNKNOWN, f"{reason}, {config.min_rows} are needed on each side{seen}", rows)
     if pair.constant_reference:
@@ -127,18 +146,26 @@ def judge_drift(
     config: Drift,
     *,
     name: str = "data drift",
+    weights: Mapping[str, float] | None = None,
 ) -> tuple[Check, tuple[Check, ...]]:
     """Judge columns and the dataset they form; returns the dataset's check and the columns' checks.
 
     `noise` comes from `noise.noise_thresholds` on the same columns. On an unchanged source the dataset fails in at most
     one of `PARTS * one_false_alarm_in` calls, at any number of rows and columns; where times are known, also when rows
     near in time are alike. Call it once for the features and once for the prediction ("prediction drift").
+    `weights`: what each column counts, summing to 1 (see importance); None: all the same.
     """
     checks = tuple(
         judge_column(column, pair, distances.get(column), noise.get(column), config, config.level(len(pairs)))
         for column, pair in sorted(pairs.items())
     )
-    return judge_dataset(checks, config, name=name), checks
+    if weights is not None:
+        return judge_weighted(checks, weights, config.share, name), checks
+    judged = judge_dataset(checks, config, name=name)
+    if config.weights == "importance" and len(checks) > 1:
+        told = f"{judged.reason}; columns count the same, because the version does not tell what they are worth to it"
+        judged = replace(judged, reason=told)
+    return judged, checks
 
 
 def judge_dataset(checks: Sequence[Check], config: Drift, *, name: str = "data drift") -> Check:

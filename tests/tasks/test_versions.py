@@ -39,15 +39,28 @@ def recipe(split: Split, history: TrainingRows) -> Recipe:
 def test_what_is_registered_is_read_back(histories, part, history):
     split = Split(history=tuple(histories), tuning=part, evaluation=part)
     made = recipe(split, history)
-    version = ModelVersion(1, "run", tags_of("sha", FITTED, SNAPSHOT, made))
+    worth = {"x": 0.875, "plan": 0.125, "weekday": 0.0}
+    version = ModelVersion(1, "run", tags_of("sha", FITTED, SNAPSHOT, made, worth))
     facts = facts_of(version)
     assert recipe_of(version) == made
     assert (facts.split, facts.history, facts.features) == (split, history, made.features)
     assert (facts.snapshot, facts.key, facts.promised) == (SNAPSHOT, "key", 0.8125)
     assert facts.trained_until == facts.evaluated_until == MOMENT
+    assert facts.importance == worth
 
 
-@pytest.mark.parametrize("changed", [{"keepfit.recipe": "{}"}, {"keepfit.promised": "much"}, {"keepfit.snapshot": "["}])
+def test_a_version_from_before_importances_were_kept_is_read():
+    split = Split(history=(timedelta(days=9),), tuning=0.2, evaluation=0.2)
+    tags = tags_of("sha", FITTED, SNAPSHOT, recipe(split, Sliding(length=timedelta(days=9))))
+    assert facts_of(ModelVersion(1, "run", tags)).importance == {}
+    del tags["keepfit.importance"]
+    assert facts_of(ModelVersion(1, "run", tags)).importance == {}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"keepfit.recipe": "{}"}, {"keepfit.promised": "much"}, {"keepfit.snapshot": "["}, {"keepfit.importance": "[1]"}],
+)
 def test_tags_of_another_hand_are_refused(changed):
     split = Split(history=(timedelta(days=9),), tuning=0.2, evaluation=0.2)
     tags = tags_of("sha", FITTED, SNAPSHOT, recipe(split, Sliding(length=timedelta(days=9))))

@@ -118,6 +118,19 @@ def test_blocks_hold_all_rows_and_are_no_longer_than_the_window(seed, scale, win
     assert blocks.count >= MIN_BLOCKS - 1 or count < 4 * MIN_BLOCKS
 
 
+def test_a_level_that_wanders_is_not_hidden_behind_calm_traits():
+    rng = np.random.default_rng(7)
+    times = (np.arange(0, 180, 0.05) * DAY).astype(np.int64)
+    day = times // DAY
+    steps = rng.normal(size=181)
+    level = (steps[1:] + 0.9 * steps[:-1])[day] + 0.1 * rng.normal(size=len(times))  # days next to each other are alike
+    calm = rng.normal(size=(180, 4))[day]
+    alone = time_blocks(times, times[-600:], level[:, None])
+    beside = time_blocks(times, times[-600:], np.column_stack([level, 2 * calm]))
+    assert beside.count >= alone.count
+    assert beside.inflation > 1.6
+
+
 def test_a_stub_at_the_end_is_no_block():
     times = (np.arange(0, 30.01, 0.05) * DAY).astype(np.int64)
     traits = traits_of(np.random.default_rng(0).normal(size=len(times)), numerical=True)
