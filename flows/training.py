@@ -95,7 +95,8 @@ def _train(config: PipelineConfig, session: Session, reason: str, token: str | N
 
 def _probe(config: PipelineConfig, session: Session, snapshot: Snapshot, token: str) -> Check | None:
     """Would the retraining that this breach asks for help? None: there is no champion, or nobody wants to know."""
-    champion = promotion.read_champion(session) if config.search.probe == "auto" else None
+    wanted = probe.is_wanted(config.search.probe, config.strategy)
+    champion = promotion.read_champion(session) if wanted else None
     if champion is None:
         return None
     recipes, margin = probing.recipes_of(champion, _open_recipe(config, 0)), probe.margin_of(config.gates)

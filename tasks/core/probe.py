@@ -18,7 +18,7 @@ from tasks.core.fitting import LABEL, Recipe
 from tasks.core.gates import Gate
 from tasks.core.metrics import MetricName, gain, score
 from tasks.core.results import Check, JournalEntry, Number, Verdict
-from tasks.core.strategies import TrainingRows
+from tasks.core.strategies import Strategy, TrainingRows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +29,11 @@ CONFIDENCE, MIN_ROWS = 0.9, 100
 
 ProbeMode = Literal["auto", "never"]
 Held = Literal["postponed", "spared"]
+
+
+def is_wanted(mode: ProbeMode, strategy: Strategy) -> bool:
+    """Whether a retraining is probed first: where it is not left out, and where there is a search to spare."""
+    return mode == "auto" and strategy.kind == "new_search"
 
 
 def margin_of(gates: Sequence[Gate]) -> float:

@@ -133,7 +133,8 @@ def _decide(  # noqa: PLR0913, PLR0917 - all that a decision may use
     remedy = str(answer.numbers.get("remedy", ""))
     if answer.verdict is not Verdict.FAIL:
         return _Decided(reason=answer.reason, remedy=remedy)
-    probed, seconds = _probe(sight, refitter) if policy.gated and setting.probe == "auto" else (None, 0.0)
+    wanted = policy.gated and probe.is_wanted(setting.probe, setting.strategy)
+    probed, seconds = _probe(sight, refitter) if wanted else (None, 0.0)
     if probed and (held := probe.held_back(probed)):
         serving.trainings.append(PastTraining(past.as_of, held, seconds))
         return _Decided(reason=f"{answer.reason}; {held} by the probe: {probed.reason}", seconds=seconds, remedy=remedy)

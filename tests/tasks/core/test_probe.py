@@ -16,6 +16,7 @@ from tasks.core.gates import BeatsChampion, Sanity
 from tasks.core.history import History
 from tasks.core.journal import chain
 from tasks.core.results import Check, Decision, Verdict
+from tasks.core.strategies import NewSearch, SameRecipe, Sliding
 from tests.tasks.core.histories import DAY, SETTING, START, tables
 
 PER_DAY = 12
@@ -40,6 +41,12 @@ def probed(rows, champion, *, margin=0.0, limit=None, recipes=None):
         stretch, metric="mae", champion=rehearsal.predictions(champion, stretch), refits=refits, margin=margin,
         limit=limit, seed=0,
     )  # fmt: skip
+
+
+def test_where_there_is_no_search_to_spare_nothing_is_probed():
+    assert probe.is_wanted("auto", NewSearch())
+    assert not probe.is_wanted("auto", SameRecipe())
+    assert not probe.is_wanted("never", NewSearch())
 
 
 @pytest.mark.parametrize("limit", [None, 0.5])
@@ -80,7 +87,7 @@ def test_a_refit_that_is_as_lost_as_the_champion_is_useless_and_not_early():
 @pytest.mark.parametrize("rows_per_day", [1, 4])
 def test_too_few_rows_are_unknown_and_hold_nothing_back(rows_per_day):
     past = History.of(*tables(per_day=rows_per_day, changes_on=100))
-    champion = rehearsal.contestant(past.at(START + 60 * DAY), SETTING, lambda r: rehearsal.train(r, [TRAINED]), 1)
+    champion = rehearsal.contestant(past.at(START + 60 * DAY), SETTING, lambda r, _: rehearsal.train(r, [TRAINED]), 1)
     told = probed(rehearsal.training_rows(past.at(START + 160 * DAY), SETTING.split), champion, limit=0.5)
     assert told.verdict is Verdict.UNKNOWN
     assert probe.held_back(told) is None
@@ -97,7 +104,7 @@ def test_rows_that_the_champion_has_seen_are_no_part_of_the_stretch():
 
 def test_without_a_refit_nothing_is_known():
     rows, champion = world()
-    starved = [replace(TRAINED, history=timedelta(hours=1))]
+    starved = [replace(TRAINED, history=Sliding(length=timedelta(hours=1)))]
     told = probed(rows, champion, recipes=starved)
     assert (told.verdict, told.numbers["refits"]) == (Verdict.UNKNOWN, 0)
 
@@ -107,7 +114,7 @@ def test_without_a_refit_nothing_is_known():
 def test_a_probe_never_sees_a_row_of_the_evaluation_part(seed, at, turns, share, by_share):
     split = SETTING.split.model_copy(update={"evaluation": share} if by_share else {"tuning": 8 * DAY})
     rows, champion = world(at=at, changes_on=turns, seed=seed)
-    recipes = [replace(TRAINED, split=split, history=days * DAY) for days in (60,)]
+    recipes = [replace(TRAINED, split=split, history=Sliding(length=days * DAY)) for days in (60,)]
     parts = fitting.parts_of(rows, split)
     places = probe.stretch(rows, recipes[0], champion.seen[ROW_ID])
     assert set(places) <= set(parts.tuning)
