@@ -190,7 +190,7 @@ def test_mlflow_shows_the_experiment_its_runs_metrics_plots_and_dataset(demo: De
     page.get_by_text("Model training", exact=True).click()
     parents = page.get_by_role("row").filter(has_text=re.compile(r"subscriptions as of \d{4}"))
     expect(parents.first).to_be_visible()
-    assert parents.count() >= 3
+    assert parents.count() >= 2, "the first training and the retraining"
     parents.first.get_by_role("button").first.click()
     for family in ("linear", "hist_gradient_boosting", "random_forest"):
         visitor.sees(f"{family} ")
