@@ -12,7 +12,7 @@ from tasks.adapters import orchestrator
 from tasks.adapters.journal import Journal
 from tasks.adapters.leases import Lease, Leases
 from tasks.adapters.store import Store
-from tasks.core.errors import KeepfitError, NoChampion, ServerUnavailable, StoreConflict
+from tasks.core.errors import KeepfitError, LeaseLost, NoChampion, ServerUnavailable, StoreConflict
 from tasks.core.results import Decision, JournalEntry, Verdict
 
 _READ_ONLY = {"simulation"}
@@ -66,15 +66,20 @@ class Session:
             raise
 
     def tell_failure(self, stage: str, error: Exception, evidence: Mapping[str, Any], key: str | None = None) -> None:
-        """Say that a stage failed, so that nothing is known: an alert, and an entry in the journal if that answers."""
+        """Say that a stage failed, so that nothing is known: an alert, and an entry in the journal if that answers.
+
+        Who lost the lease writes nothing any more: the run that took over tells how the stage ends.
+        """
         reason = reason_of(error)
         _log.error("%s of %s failed, and nothing is decided on a guess: %s", stage, self.pipeline, reason)
+        setattr(error, _TOLD, True)
+        if isinstance(error, LeaseLost):
+            return
         with suppress(KeepfitError):  # what failed first is what people have to know
             self.record(Decision(
                 key=key or f"failed:{stage}:{self.run_id}", pipeline=self.pipeline, kind=stage, verdict=Verdict.UNKNOWN,
                 outcome="failed", reason=reason, as_of=self.as_of, evidence=evidence, run_id=self.run_id,
             ))  # fmt: skip
-        setattr(error, _TOLD, True)
 
     def record(self, decision: Decision) -> JournalEntry:
         """Write a decision into the journal, once per key."""

@@ -10,7 +10,7 @@ import pytest
 from tasks.adapters import orchestrator, tracking
 from tasks.adapters.journal import Journal
 from tasks.adapters.store import Store
-from tasks.core.errors import NoChampion, ServerUnavailable, StoreConflict
+from tasks.core.errors import LeaseLost, NoChampion, ServerUnavailable, StoreConflict
 from tasks.core.results import Verdict
 from tasks.session import Session
 
@@ -54,6 +54,13 @@ def test_an_answer_and_another_run_at_work_are_no_failures(session, error, caplo
     with pytest.raises(type(error)):
         fail(session, error, "scoring")
     assert (told(session), caplog.records) == ([], [])
+
+
+def test_who_lost_the_lease_alerts_and_writes_nothing_any_more(session, caplog):
+    with pytest.raises(LeaseLost):
+        fail(session, LeaseLost("run-1 no longer holds the lease"), "cycle", "training")
+    assert told(session) == []
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
 
 
 def test_what_others_say_is_not_quoted_since_it_may_hold_a_cell_value(session, caplog):
