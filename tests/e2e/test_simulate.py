@@ -1,14 +1,20 @@
-"""`keepfit simulate` on the demo's own history: a line per policy, the declared truth, MLflow's runs, and resuming."""
+"""`keepfit simulate` on the demo's own history: a line per policy, the declared truth, MLflow's runs, and resuming.
+
+And `keepfit tune`, which comes last: its runs stand in the same experiment.
+"""
 
 import re
 
 import httpx
 import pytest
+import yaml
 
+from config.settings import PROJECT
 from tests.e2e.conftest import Demo
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(1800)]
 
+FILE = PROJECT / "config" / "pipelines" / "subscriptions.yaml"
 COMMAND = ("simulate", "subscriptions", "--every", "30d", "--from", "2025-01-30", "--to", "2025-07-01")
 POLICIES = ("never", "every_window", "drifted_share", "performance_threshold", "keepfit")
 
@@ -60,6 +66,21 @@ def test_a_policy_that_does_not_exist_is_refused_with_those_that_do(demo: Demo) 
     refused = demo.keepfit("simulate", "subscriptions", "--policy", "always")
     assert refused.returncode == 1
     assert "Choose among: never, every_window" in refused.stderr
+
+
+def test_thresholds_are_proposed_with_what_came_of_them_and_the_file_stays_as_it_is(demo: Demo) -> None:
+    before = FILE.read_bytes()
+    tuned = demo.keepfit("tune", *COMMAND[1:])
+    assert tuned.returncode == 0, tuned.stdout + tuned.stderr
+    chose, came = tuned.stdout.split("what came of it")
+    own = yaml.safe_load(before)
+    assert chose.count("max_loss") == 18, "three losses, two confidences (the own is one of them), three cooldowns"
+    assert f"cooldown {own['governor']['cooldown']}" in chose
+    for name in ("present", "proposed", "never", "every_window"):
+        assert re.search(rf"\b{name}\b.*[01]\.\d+", came), f"{name} has no score\n{came}"
+    assert "Keep the thresholds" in came or ("in place of these sections" in came and "Chosen by" in came)
+    assert "MLflow run: http" in came
+    assert FILE.read_bytes() == before
 
 
 def versions(demo: Demo) -> int:
