@@ -89,7 +89,7 @@ def _on_a_stack(options: argparse.Namespace, parts: Sequence[str]) -> Iterator[R
             world.prepare(ground, options.rows, history=max(3_000, 3 * options.rows // 10))
         if "cycle" in parts:
             _say(f"{options.repetitions} cycles on each side")
-            yield from cycle.measure(ground, options.rows, options.repetitions, on_worker=not options.quick)
+            yield from cycle.measure(ground, options.rows, options.repetitions)
         if "starts" in parts:
             _say(f"{options.starts} starts of two deployments")
             yield from latency.measure_starts(ground, options.starts)

@@ -20,8 +20,8 @@ from benchmarks.world import PIPELINE, Cost, World
 WALL_GOAL = 1.3
 
 
-def measure(ground: World, rows: int, repetitions: int, *, on_worker: bool) -> list[Row]:
-    """Medians of wall and processor seconds on both sides; and, asked for, the same cycle's wall time on the worker."""
+def measure(ground: World, rows: int, repetitions: int) -> list[Row]:
+    """Medians of wall and processor seconds on both sides, and the wall seconds of the same cycle on the worker."""
     job = _job(ground)
     costs: dict[str, list[Cost]] = {"keepfit": [], "bare": []}
     contestants: dict[str, Callable[[], Cost]] = {
@@ -32,7 +32,7 @@ def measure(ground: World, rows: int, repetitions: int, *, on_worker: bool) -> l
         for name in sorted(contestants, reverse=number % 2 == 0):
             costs[name].append(contestants[name]())
         _hold_together(ground)
-    return [*_rows(costs, rows), *([_on_worker(ground, rows)] if on_worker else [])]
+    return [*_rows(costs, rows), _on_worker(ground, rows)]
 
 
 def _rows(costs: dict[str, list[Cost]], rows: int) -> list[Row]:

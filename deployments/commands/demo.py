@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deployments.commands.periods import moment_of, period_of
+from deployments.commands.options import End, Every, Pipeline, Start, moment_of, period_of
 from tasks.core.errors import ConfigInvalid, TerminalError
 from tasks.core.results import Window
 
@@ -86,14 +86,10 @@ def _show_demo(console: Any, settings: Any) -> int:
 
 
 def replay_history(
-    pipeline: Annotated[str, typer.Argument(help="Name of the pipeline.")],
-    every: Annotated[str, typer.Option(help="Length of a period, for example 30d.")] = "30d",
-    start: Annotated[
-        str | None, typer.Option("--from", help="First moment (ISO 8601); a third into the data without it.")
-    ] = None,
-    end: Annotated[
-        str | None, typer.Option("--to", help="Last moment (ISO 8601); the end of the data without it.")
-    ] = None,
+    pipeline: Pipeline,
+    every: Every = "30d",
+    start: Start = None,
+    end: End = None,
     here: Annotated[
         bool, typer.Option("--here", help="Run the cycles in this process instead of on the worker.")
     ] = False,

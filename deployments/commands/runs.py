@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
+from deployments.commands.options import Pipeline
 from tasks.core.errors import ConfigInvalid, ServerUnavailable, TerminalError
 
 FLOWS = ("ingestion", "training", "promotion", "scoring", "monitoring", "cycle", "reconciliation")
 AsOf = Annotated[
     str | None, typer.Option("--as-of", help="Decide as of this moment (ISO 8601 with a zone); now without it.")
 ]
-Pipeline = Annotated[str, typer.Argument(help="Name of the pipeline.")]
 
 
 def register(app: typer.Typer) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from deployments.commands.periods import moment_of, period_of
+from deployments.commands.options import End, Every, Pipeline, Start, moment_of, period_of
 from tasks.core.errors import ConfigInvalid
 
 
@@ -14,18 +14,14 @@ def register(app: typer.Typer) -> None:
 
 
 def simulate(
-    pipeline: Annotated[str, typer.Argument(help="Name of the pipeline.")],
+    pipeline: Pipeline,
     policy: Annotated[
         list[str] | None,
         typer.Option(help="never, every_window, drifted_share, performance_threshold or keepfit; several times; all."),
     ] = None,
-    every: Annotated[str, typer.Option(help="Length of a period, for example 30d.")] = "30d",
-    start: Annotated[
-        str | None, typer.Option("--from", help="First decision (ISO 8601); a third into the history without it.")
-    ] = None,
-    end: Annotated[
-        str | None, typer.Option("--to", help="End of the last period (ISO 8601); of the history without it.")
-    ] = None,
+    every: Every = "30d",
+    start: Start = None,
+    end: End = None,
 ) -> None:
     """Replay what was ingested under policies, each seeing only what was known at the time; nothing is promoted.
 

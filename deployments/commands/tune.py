@@ -1,10 +1,10 @@
 """`keepfit tune`: thresholds that would have served a pipeline's own history better, and what they would have cost."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from deployments.commands.periods import moment_of, period_of
+from deployments.commands.options import End, Every, Pipeline, Start, moment_of, period_of
 
 
 def register(app: typer.Typer) -> None:
@@ -13,14 +13,10 @@ def register(app: typer.Typer) -> None:
 
 
 def tune(
-    pipeline: Annotated[str, typer.Argument(help="Name of the pipeline.")],
-    every: Annotated[str, typer.Option(help="Length of a period, for example 30d.")] = "30d",
-    start: Annotated[
-        str | None, typer.Option("--from", help="First decision (ISO 8601); a third into the history without it.")
-    ] = None,
-    end: Annotated[
-        str | None, typer.Option("--to", help="End of the last period (ISO 8601); of the history without it.")
-    ] = None,
+    pipeline: Pipeline,
+    every: Every = "30d",
+    start: Start = None,
+    end: End = None,
 ) -> None:
     """Try thresholds on what was ingested, and propose those that served best; the pipeline's file stays as it is.
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from rich.console import Console
 
-from deployments.commands.periods import moment_of, period_of
+from deployments.commands.options import moment_of, period_of
 from deployments.commands.simulate import policies_of, show
 from tasks.core.comparison import Run, compare
 from tasks.core.errors import ConfigInvalid

@@ -3,7 +3,6 @@
 What a page must show belongs in the tests.
 """
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
-import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from tests.e2e.needs import is_missing
 
 PATIENCE = 60_000
 """Milliseconds to wait for anything to appear: pages of a busy machine take their time."""
@@ -23,11 +23,10 @@ _SWITCHES = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic"
 
 
 def find_chromium() -> str:
-    """The installed Chromium. Without one a person's test is skipped and CI's fails, both saying what to do."""
+    """The installed Chromium."""
     found = next(filter(None, map(shutil.which, _NAMES)), None)
     if found is None:
-        told = "the browser tests need Chromium, and none is installed: apt-get install chromium"
-        pytest.fail(told) if os.environ.get("CI") else pytest.skip(told)
+        is_missing("Chromium", "chromium")
     return found
 
 

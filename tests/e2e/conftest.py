@@ -3,6 +3,7 @@
 The sample is replayed while other tests run; what is left running when the session ends early is ended here, too.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import psutil
 import pytest
@@ -17,6 +19,14 @@ import pytest
 from config.settings import PROJECT, stack_addresses
 from tests.e2e import early
 
+_JOURNAL = """
+import json
+from config.opening import open_pipeline
+_, session = open_pipeline("subscriptions", None, "test")
+print(json.dumps([{"kind": e.decision.kind, "outcome": e.decision.outcome, "as_of": e.decision.as_of.isoformat(),
+                   "run": e.decision.run_id, "evidence": dict(e.decision.evidence)} for e in session.journal.entries()],
+                 default=str))
+"""
 KEEPFIT = [sys.executable, "-m", "deployments.cli"]
 
 
@@ -34,6 +44,19 @@ class Demo:
 
     def keepfit(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return keepfit(self.environment, *arguments)
+
+    def journal(self) -> list[dict[str, Any]]:
+        """Every decision of the sample's pipeline, in order."""
+        ran = subprocess.run(
+            [sys.executable, "-c", _JOURNAL],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
+        )
+        found: list[dict[str, Any]] = json.loads(ran.stdout)
+        return found
 
 
 def clean_environment(home: Path) -> dict[str, str]:

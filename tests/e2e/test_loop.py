@@ -1,9 +1,6 @@
 """The whole loop on real servers: the demo's decisions are right, and the records behind them say how they came."""
 
-import json
 import re
-import subprocess
-import sys
 
 import httpx
 import pytest
@@ -11,21 +8,6 @@ import pytest
 from tests.e2e.conftest import Demo
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
-
-
-def journal(demo: Demo) -> list[dict]:
-    script = """
-import json
-from config.opening import open_pipeline
-_, session = open_pipeline("subscriptions", None, "test")
-print(json.dumps([{"kind": e.decision.kind, "outcome": e.decision.outcome, "as_of": e.decision.as_of.isoformat(),
-                   "run": e.decision.run_id, "evidence": dict(e.decision.evidence)} for e in session.journal.entries()],
-                 default=str))
-"""
-    ran = subprocess.run(
-        [sys.executable, "-c", script], env=demo.environment, capture_output=True, text=True, timeout=120, check=True
-    )
-    return json.loads(ran.stdout)
 
 
 def test_the_demo_decides_as_the_truth_says(demo: Demo) -> None:
@@ -36,7 +18,7 @@ def test_the_demo_decides_as_the_truth_says(demo: Demo) -> None:
 
 
 def test_one_corrupted_batch_is_quarantined_and_every_row_is_accounted_for(demo: Demo) -> None:
-    batches = [entry for entry in journal(demo) if entry["kind"] == "ingestion"]
+    batches = [entry for entry in demo.journal() if entry["kind"] == "ingestion"]
     refused = [entry["evidence"]["name"] for entry in batches if entry["outcome"] == "quarantined"]
     assert refused == ["2024-11.csv"]
     for entry in batches:
@@ -45,7 +27,7 @@ def test_one_corrupted_batch_is_quarantined_and_every_row_is_accounted_for(demo:
 
 
 def test_the_retraining_was_started_by_the_monitoring_run_and_prefect_shows_it(demo: Demo) -> None:
-    entries = journal(demo)
+    entries = demo.journal()
     breach = next(
         e for e in entries if e["kind"] == "monitoring" and "performance" in (e["evidence"].get("signal") or "")
     )
@@ -67,7 +49,7 @@ def test_every_invariant_holds_after_the_demo(demo: Demo) -> None:
 
 
 def test_a_second_training_on_the_same_snapshot_fits_nothing_and_registers_nothing(demo: Demo) -> None:
-    trained = next(e for e in reversed(journal(demo)) if e["kind"] == "training")
+    trained = next(e for e in reversed(demo.journal()) if e["kind"] == "training")
     again = demo.keepfit("run", "training", "subscriptions", "--as-of", trained["as_of"], "--reason", "the same again")
     assert again.returncode == 0, again.stdout + again.stderr
     assert again.stdout.startswith(f"{trained['evidence']['version']}: "), again.stdout
@@ -84,7 +66,7 @@ def test_a_second_training_on_the_same_snapshot_fits_nothing_and_registers_nothi
 
 
 def test_rollback_takes_the_champion_back_and_says_so(demo: Demo) -> None:
-    promoted = next(e for e in reversed(journal(demo)) if e["outcome"] == "promoted" and e["kind"] == "promotion")
+    promoted = next(e for e in reversed(demo.journal()) if e["outcome"] == "promoted" and e["kind"] == "promotion")
     new, old = promoted["evidence"]["version"], promoted["evidence"]["replaces"]
     back = demo.keepfit("rollback", "subscriptions", "--why", "a drill")
     assert back.returncode == 0, back.stdout + back.stderr

@@ -1,8 +1,18 @@
-"""Lengths and moments as people write them on the command line, for the commands that go through a history."""
+"""Options that several commands have, and how lengths and moments are read as people write them."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
 
 from tasks.core.errors import ConfigInvalid
+
+Pipeline = Annotated[str, typer.Argument(help="Name of the pipeline.")]
+Every = Annotated[str, typer.Option("--every", help="Length of a period, for example 30d.")]
+Start = Annotated[
+    str | None, typer.Option("--from", help="First moment (ISO 8601); a third into the history without it.")
+]
+End = Annotated[str | None, typer.Option("--to", help="Last moment (ISO 8601); the end of the history without it.")]
 
 
 def period_of(text: str) -> timedelta:
