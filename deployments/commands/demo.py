@@ -139,8 +139,14 @@ def _live(console: Any, steps: Any, truth: "Callable[[Step], str]") -> "list[Ste
 def _cells(step: "Step", truth: str) -> list[str]:
     accepted, refused = step.rows
     seen = [entry.decision for entry in step.of("monitoring")]
-    trained = [entry.decision for entry in step.of("promotion")]
-    decided = [d.outcome for d in seen] + [f"version {d.evidence['version']} {d.outcome}" for d in trained]
+    refusals = [entry.decision for entry in step.of("ingestion") if entry.decision.outcome == "quarantined"]
+    judged = [entry.decision for entry in step.of("promotion")]
+    unjudged = [
+        entry.decision for entry in step.of("training") if entry.decision.outcome not in {"promoted", "refused"}
+    ]
+    decided = [f"{d.evidence['name']} refused" for d in refusals] + [d.outcome for d in seen]
+    decided += [f"retraining {d.outcome}" for d in unjudged]
+    decided += [f"version {d.evidence['version']} {d.outcome}" for d in judged]
     score = "" if step.score is None else f"{step.score:.3f}"
     return [f"{step.as_of:%Y-%m-%d}", str(accepted), str(refused), truth, ", ".join(str(d.verdict) for d in seen),
             ", ".join(decided), str(step.champion or "-"), score, f"{step.seconds:.0f}"]  # fmt: skip
