@@ -129,8 +129,8 @@ def hold(periods: Sequence[Period], since: Sequence[datetime], refused: set[int]
 
 
 def _decided(period: Period, refused: bool) -> str:
-    if period.asked:
-        return "retrain" if period.promoted else USELESS
+    if period.asked or period.replaced:
+        return "retrain" if period.replaced else USELESS
     if refused:
         return REFUSED
     return "wait" if period.remedy == "retrain" else period.remedy

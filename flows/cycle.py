@@ -9,6 +9,7 @@ from config.schema import PipelineConfig
 from flows.ingestion import ingestion_flow
 from flows.monitoring import monitoring_flow
 from flows.naming import run_id, run_name
+from flows.promotion import reconsider
 from flows.scoring import scoring_flow
 from tasks import monitoring, promotion, reporting
 from tasks.core import dossiers
@@ -34,6 +35,8 @@ def cycle_flow(pipeline: str, as_of: datetime | None = None) -> dict[str, str]:
         reconcile(session)
         ingested = ingestion_flow(pipeline, session.as_of)
         told = {"ingestion": ", ".join(ingested) or "nothing new"}
+        if again := reconsider(config, session):
+            told["promotion"] = f"the challenger was {again[0]}: {again[1]}"
         if promotion.read_champion(session) is None:
             told["training"] = _first_training(config, session)
         else:

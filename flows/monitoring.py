@@ -8,9 +8,11 @@ from config.opening import open_pipeline
 from config.schema import PipelineConfig
 from config.settings import load_settings
 from flows.naming import is_step, run_id, run_name
+from flows.promotion import reconsider
 from tasks import estimating, monitoring, promotion, reporting
 from tasks.adapters.registry import ModelVersion
 from tasks.core import dossiers
+from tasks.core.championship import PROMOTED
 from tasks.core.errors import NoChampion
 from tasks.core.observations import Context
 from tasks.core.results import Window
@@ -28,7 +30,8 @@ def monitoring_flow(pipeline: str, as_of: datetime | None = None) -> tuple[str, 
         as_of: The moment as which the run decides, with a time zone; empty means now.
 
     Returns:
-        The outcome (quiet, noted, waiting, alerted, broken data, triggered, suppressed) and the reason.
+        The outcome (quiet, noted, waiting, alerted, broken data, triggered, suppressed; promoted, where a challenger
+        that waited for evidence became champion instead) and the reason.
 
     Raises:
         NoChampion: the registry answers that the pipeline has no champion yet.
@@ -37,6 +40,9 @@ def monitoring_flow(pipeline: str, as_of: datetime | None = None) -> tuple[str, 
     with session.hold("monitoring"):
         if not is_step():
             reconcile(session)
+            again = reconsider(config, session)
+            if again and again[0] == PROMOTED:
+                return again  # the new champion has scored nothing yet that could be checked
         champion = promotion.read_champion(session)
         if champion is None:
             raise NoChampion(f"{pipeline} has no champion yet. Train one first: keepfit run training {pipeline}")

@@ -51,3 +51,14 @@ def _judge(config: PipelineConfig, session: Session, candidate: ModelVersion, le
     found = evidence.gather_evidence(session, candidate, champion, config.metric, config.gates, seed)
     judged = promotion.judge_candidate(config.gates, found, config.first_champion)
     return promotion.record_promotion(session, candidate, champion, judged, lease)
+
+
+def reconsider(config: PipelineConfig, session: Session) -> tuple[str, str] | None:
+    """Judge a candidate again that was refused for lack of evidence, where new rows may give it; None: there is none.
+
+    A pipeline that only observes or suggests promotes nothing by itself: there a person asks for the promotion.
+    """
+    if config.governor.mode != "auto":
+        return None
+    waiting = promotion.find_challenger(session)
+    return None if waiting is None else promotion_flow(session.pipeline, waiting, session.as_of)

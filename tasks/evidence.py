@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from prefect import task
 
-from tasks.adapters import cleanroom, fits, registry
+from tasks.adapters import cleanroom, fits, labelled, registry
 from tasks.adapters.registry import ModelVersion
 from tasks.core import fitting, ledger
 from tasks.core.errors import ArtefactMismatch
-from tasks.core.features import ROW_ID, design_matrix
+from tasks.core.features import EVENT_TIME, ROW_ID, design_matrix
 from tasks.core.gates import CleanRoom, Footprint, Gate, GateEvidence, columns_named, question_of
 from tasks.core.metrics import MetricName, problem_of
 from tasks.retrying import STEP
@@ -47,7 +47,7 @@ def gather_evidence(
     named = [name for name in columns_named(gates) if name in fresh.columns]
     return GateEvidence(
         metric=metric, actual=fresh[fitting.LABEL].to_numpy("float64"), candidate=predicted, champion=rival,
-        champion_state="none" if champion is None else "present", dummy=_aligned(kept, fresh, "dummy"),
+        champion_state="none" if champion is None else "present", dummy=_dummy(kept, fresh),
         blocks=fitting.days_of(fresh), clean=clean, seed=seed, row_set=ledger.row_set(fresh),
         looks=ledger.times_looked(fresh, looks, version=candidate.number, replaces=replaces, question=question),
         question=question,
@@ -57,8 +57,13 @@ def gather_evidence(
 
 
 def _fresh(session: Session, facts: Facts, champion: ModelVersion | None) -> "pd.DataFrame":
+    """The candidate's evaluation part; of an earlier candidate, all rows since that part began with a label by now."""
     rows = labelled_rows(session.store, facts.snapshot)
     fresh = rows.iloc[fitting.parts_of(rows, facts.split).evaluation]
+    if session.as_of > facts.snapshot.as_of and len(fresh):
+        began = fresh[EVENT_TIME].min().to_pydatetime()
+        newest = labelled.rows_between(session.store, began, session.as_of, session.as_of)
+        fresh = newest[~newest[ROW_ID].isin(seen_ids(session, facts))].sort_values([EVENT_TIME, ROW_ID])
     return fresh if champion is None else fresh[~fresh[ROW_ID].isin(seen_ids(session, facts_of(champion)))]
 
 
@@ -100,11 +105,13 @@ def _clean(
         return CleanRoom(True, True, None, why), predicted, cost
     if rows.empty:
         return CleanRoom(True, True, None, "there are 0 rows that neither model was trained on"), predicted, cost
-    apart = np.abs(predicted - _aligned(kept, rows, "prediction"))
-    return CleanRoom(True, True, float(apart.max()), "loaded and asked"), predicted, cost
+    then = kept.set_index(ROW_ID)["prediction"].reindex(rows[ROW_ID]).to_numpy("float64")
+    known = rows[ROW_ID].isin(kept[ROW_ID]).to_numpy()  # rows of a later moment were not predicted then
+    if not known.any():
+        return CleanRoom(True, True, None, "no row of its evaluation part is fresh to both models"), predicted, cost
+    return CleanRoom(True, True, float(np.abs(predicted - then)[known].max()), "loaded and asked"), predicted, cost
 
 
-def _aligned(kept: "pd.DataFrame | None", rows: "pd.DataFrame", column: str) -> np.ndarray:
-    if kept is None:
-        return np.full(len(rows), np.nan)
-    return kept.set_index(ROW_ID)[column].reindex(rows[ROW_ID]).to_numpy("float64")
+def _dummy(kept: "pd.DataFrame | None", rows: "pd.DataFrame") -> np.ndarray:
+    """The baseline's predictions: it knows no inputs, so that it says of every row what it said of the first."""
+    return np.full(len(rows), np.nan if kept is None or kept.empty else float(kept["dummy"].iloc[0]))

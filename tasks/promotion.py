@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from prefect import task
 
-from tasks.adapters import registry
+from tasks.adapters import labelled, registry
 from tasks.adapters.faults import fault_point
 from tasks.adapters.leases import Lease
 from tasks.adapters.registry import ModelVersion
-from tasks.core import championship
+from tasks.core import challenger, championship
 from tasks.core.championship import PROMOTED, REFUSED, ROLLED_BACK, Reign
 from tasks.core.errors import NoChampion, NotFound, StoreConflict
 from tasks.core.gates import Gate, GateEvidence, judge_all
@@ -54,6 +55,19 @@ def read_champion(session: Session) -> ModelVersion | None:
             f"{wanted or 'none'} by the journal, which alone holds receipts. Next: {mend}."
         )
     return found
+
+
+@task(name="find challenger", **STEP)
+def find_challenger(session: Session) -> int | None:
+    """The version that waits for evidence, once there are rows enough to judge it again; None: nobody, or not yet.
+
+    While a training runs nobody waits: the challenger is about to be replaced by a newer candidate.
+    """
+    found = challenger.waiting(session.journal.entries())
+    if found is None or session.leases.holder(f"training/{session.pipeline}") is not None:
+        return None
+    rows = labelled.count_after(session.store, found.since - timedelta(microseconds=1), session.as_of)
+    return found.version if challenger.is_due(found.rows, rows) else None
 
 
 @task(name="judge candidate", **STEP)

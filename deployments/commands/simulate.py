@@ -63,7 +63,7 @@ def show(console: Any, runs: Any, lines: Any) -> None:
 
 
 def _cell(period: Any) -> str:
-    mark = "" if not period.asked else "*" if period.promoted else "x" if period.trained else "!"
+    mark = "*" if period.replaced else "" if not period.asked else "x" if period.trained else "!"
     return f"{'-' if period.score is None else f'{period.score:.4g}'} {mark}".rstrip()
 
 

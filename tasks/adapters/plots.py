@@ -37,7 +37,7 @@ def draw_simulation(runs: Sequence[Run], metric: str, path: Path) -> None:
         times = [period.as_of for period in run.periods]
         scores = [np.nan if period.score is None else period.score for period in run.periods]
         (line,) = axes.plot(times, scores, label=run.policy, linewidth=1.5, alpha=0.8)
-        new = [place for place, period in enumerate(run.periods) if period.asked and period.promoted]
+        new = [place for place, period in enumerate(run.periods) if period.replaced]
         axes.plot([times[n] for n in new], [scores[n] for n in new], "o", color=line.get_color(), markersize=4)
     axes.set(xlabel="beginning of the period", ylabel=metric, title="Score per period; a dot: a new model serves")
     axes.legend(fontsize="small")

@@ -52,11 +52,17 @@ def may_promote(gates: Sequence[Check], *, has_champion: bool | None, first_cham
 def past_trainings(entries: Sequence[JournalEntry], live: bool) -> list[PastTraining]:
     """How the trainings that were triggered went: an ended one says so itself, one without an end runs or failed.
 
+    One whose candidate was promoted later, when more rows had come, ended in a promotion.
+
     Args:
-        entries: of the kinds `monitoring` and `training`, in order.
+        entries: of the kinds `monitoring`, `training` and `promotion`, in order.
         live: whether a training of the pipeline runs now; if not, one that never reported its end has failed.
     """
-    ended = {e.decision.evidence.get("token"): e.decision.outcome for e in entries if e.decision.kind == "training"}
+    crowned = {e.decision.evidence["version"] for e in entries
+               if (e.decision.kind, e.decision.outcome) == ("promotion", PROMOTED)}  # fmt: skip
+    trainings = [(e.decision, PROMOTED if e.decision.evidence.get("version") in crowned else e.decision.outcome)
+                 for e in entries if e.decision.kind == "training"]  # fmt: skip
+    ended = {decision.evidence.get("token"): outcome for decision, outcome in trainings}
     costs = _costs(entries)
     triggered = [e.decision for e in entries if (e.decision.kind, e.decision.outcome) == ("monitoring", "triggered")]
     past = []
@@ -65,10 +71,9 @@ def past_trainings(entries: Sequence[JournalEntry], live: bool) -> list[PastTrai
         outcome = ended.get(decision.evidence.get("token"), "running" if live and last else "failed")
         cost = costs.get(str(decision.evidence.get("token")))
         past.append(PastTraining(decision.as_of, outcome, cost))  # type: ignore[arg-type]
-    on_demand = [e.decision for e in entries if e.decision.kind == "training" and not e.decision.evidence.get("token")]
     # A person's own successful training closes the circuit breaker; its refusals do not count against the budget.
-    past += [PastTraining(d.as_of, "promoted", d.evidence.get("cpu_seconds")) for d in on_demand
-             if d.outcome == PROMOTED]  # fmt: skip
+    past += [PastTraining(d.as_of, "promoted", d.evidence.get("cpu_seconds")) for d, outcome in trainings
+             if outcome == PROMOTED and not d.evidence.get("token")]  # fmt: skip
     return sorted(past, key=lambda training: training.decided_at)
 
 

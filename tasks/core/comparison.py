@@ -67,7 +67,7 @@ def compare(
             mean,
             None if mean is None or best is None else gain(metric, best, mean),
             retrainings=sum(period.asked and period.trained for period in run.periods),
-            promotions=sum(period.asked and period.promoted for period in run.periods),
+            promotions=sum(period.replaced for period in run.periods),
             cpu_seconds=run.check_seconds + sum(period.fit_seconds for period in run.periods),
             false_alarms=None if changes is None else _false_alarms(run, changes),
             missed=None if changes is None else sum(not _answered(run, change) for change in changes),

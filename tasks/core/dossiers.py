@@ -24,7 +24,7 @@ _NEXT = {
     "promoted": "This version is champion now; the next scoring uses it. `keepfit rollback {pipeline}` takes it back.",
     "postponed": "The champion stays, for now: a later check asks again, when there is more to learn from.",
     "spared": "The champion stays. When this repeats, the circuit breaker opens: look at the data, not at the model.",
-    "refused": "The champion stays. A later training, with more labels, may pass. Gates stand in the pipeline's file.",
+    "refused": "The champion stays. If only evidence was lacking, more labels bring another look: see `gates`.",
 }
 
 

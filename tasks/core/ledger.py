@@ -30,13 +30,15 @@ class RowSet:
 class Look:
     """A comparison that was made: candidate and champion by version, the window of the rows that decided, the question.
 
-    `question` names what was asked about them (`gates.question_of`); "" where nobody wrote that down.
+    `question` names what was asked about them (`gates.question_of`), `digest` the rows (`RowSet`); "" where nobody
+    wrote that down.
     """
 
     version: int
     replaces: int | None
     window: Window
     question: str = ""
+    digest: str = ""
 
 
 def row_set(frame: "pd.DataFrame") -> RowSet | None:
@@ -53,9 +55,9 @@ def row_set(frame: "pd.DataFrame") -> RowSet | None:
 def looks_of(entries: Sequence[JournalEntry]) -> tuple[Look, ...]:
     """The comparisons behind the promotions and refusals among the entries, each once, however often it was repeated.
 
-    A version is judged on the rows of its own snapshot: the same question about the same two contestants gives the same
-    answer. Another metric, margin or seed is another question, and may give another. A judgement that never came to a
-    difference has not looked.
+    The same question about the same two contestants on the same rows gives the same answer. Another metric, margin or
+    seed is another question, and other rows may answer otherwise. A judgement that never came to a difference has not
+    looked.
     """
     decided = [entry.decision for entry in entries if entry.decision.kind == "promotion"]
     found = [
@@ -64,6 +66,7 @@ def looks_of(entries: Sequence[JournalEntry]) -> tuple[Look, ...]:
             one.evidence.get("replaces"),
             one.window,
             str(one.evidence.get("question", "")),
+            str((one.evidence.get("rows") or {}).get("digest", "")),
         )
         for one in decided
         if one.window is not None and _compared(one)
@@ -74,17 +77,24 @@ def looks_of(entries: Sequence[JournalEntry]) -> tuple[Look, ...]:
 def times_looked(
     frame: "pd.DataFrame", looks: Sequence[Look], *, version: int, replaces: int | None, question: str = ""
 ) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
-    """How many comparisons other than the given one each row of the frame has decided, shape (rows,).
+    """How many comparisons other than the given one each row of the frame counts as decided, shape (rows,).
 
     Counted by event time: a row that was not in the set, and lies in its window, is counted too, never the reverse.
+    An earlier look at the same two contestants counts for all rows, the new ones too: who looks again whenever rows
+    have come in, until chance agrees, has to pay for each look (Armitage, McPherson & Rowe 1969).
     """
     import pandas as pd
 
+    here = row_set(frame)
+    if here is None:
+        return np.zeros(0, dtype="int64")
     times = pd.to_datetime(frame[EVENT_TIME], utc=True)
     counts = np.zeros(len(frame), dtype="int64")
     for look in looks:
-        if (look.version, look.replaces, look.question) != (version, replaces, question):
-            counts += ((times >= look.window.start) & (times < look.window.end)).to_numpy("int64")
+        pair = (look.version, look.replaces) == (version, replaces)
+        if pair and (look.question, look.digest) == (question, here.digest):
+            continue
+        counts += pair or ((times >= look.window.start) & (times < look.window.end)).to_numpy("int64")
     return counts
 
 

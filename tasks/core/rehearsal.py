@@ -159,6 +159,13 @@ def predictions(model: Contestant, rows: "pd.DataFrame") -> np.ndarray:
     return fitting.predict_rows(rows, np.arange(len(rows)), model.trained.model, model.trained.recipe)
 
 
+def with_newest(candidate: Contestant, past: Past) -> Contestant:
+    """The candidate beside all rows since its evaluation part began whose labels are known and that it has not seen."""
+    rows = past.labelled(Window(candidate.judged_on[EVENT_TIME].min().to_pydatetime(), past.as_of))
+    rows = rows[~rows[ROW_ID].isin(candidate.seen[ROW_ID])].reset_index(drop=True)
+    return replace(candidate, judged_on=rows, predicted=predictions(candidate, rows))
+
+
 def judge(
     candidate: Contestant, champion: Contestant | None, setting: Setting, looks: Sequence[Look]
 ) -> tuple[Check, Look | None]:
@@ -172,7 +179,6 @@ def judge(
     rows = candidate.judged_on[fresh]
     replaces = None if champion is None else champion.number
     gates = [gate for gate in setting.gates if gate.kind not in NEEDS_AN_ARTEFACT]
-    named = [name for name in columns_named(gates) if name in rows]
     evidence = GateEvidence(
         metric=setting.metric, actual=rows[LABEL].to_numpy("float64"), candidate=candidate.predicted[fresh],
         champion=None if champion is None else predictions(champion, rows),
@@ -181,12 +187,13 @@ def judge(
         blocks=fitting.days_of(rows), clean=None, seed=setting.seed, row_set=ledger.row_set(rows),
         looks=ledger.times_looked(rows, looks, version=candidate.number, replaces=replaces),
         features=design_matrix(rows, setting.features).reset_index(drop=True),
-        columns=rows[named].reset_index(drop=True),
+        columns=rows.filter(columns_named(gates)).reset_index(drop=True),
     )  # fmt: skip
     answers = judge_all(gates, evidence)
     answer = may_promote(answers, has_champion=champion is not None, first_champion=setting.first_champion)
     compared = evidence.row_set and any(check.numbers.get("difference") is not None for check in answers)
-    look = Look(candidate.number, replaces, evidence.row_set.window) if compared and evidence.row_set else None
+    chosen = evidence.row_set if compared else None
+    look = Look(candidate.number, replaces, chosen.window, digest=chosen.digest) if chosen else None
     if answer.passed:
         return answer, look
     told = "; ".join(f"{check.name}: {check.reason}" for check in answers if not check.passed)

@@ -4,23 +4,20 @@ Deciding sees a `Past` only; the labels that a period got in the end go into its
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from tasks.core import metrics, probe, rehearsal
+from tasks.core import metrics, rehearsal
+from tasks.core.deciding import Serving, decide
 from tasks.core.durations import format_duration
 from tasks.core.errors import ConfigInvalid, DataRejected
-from tasks.core.features import ROW_ID
 from tasks.core.fitting import LABEL
-from tasks.core.governor import PastTraining
-from tasks.core.history import History, Past
-from tasks.core.ledger import Look
+from tasks.core.history import History
 from tasks.core.policies import Policy
 from tasks.core.probe import Refitter, refit_untimed
 from tasks.core.rehearsal import Contestant, Setting, Trainer
-from tasks.core.results import Check, Verdict, Window
-from tasks.core.sight import Sight
+from tasks.core.results import Window
 
 
 @dataclass(frozen=True)
@@ -45,25 +42,10 @@ class Period:
     fit_seconds: float
     remedy: str = ""
 
-
-@dataclass
-class _Serving:
-    """What a policy has at hand between two moments."""
-
-    champion: Contestant | None = None
-    models: int = 0
-    trainings: list[PastTraining] = field(default_factory=list)
-    looks: list[Look] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class _Decided:
-    asked: bool = False
-    trained: bool = False
-    promoted: bool = False
-    reason: str = ""
-    seconds: float = 0.0
-    remedy: str = ""
+    @property
+    def replaced(self) -> bool:
+        """Whether a new model took over from another: one that was trained now, or that waited for evidence."""
+        return self.promoted and (self.asked or not self.trained)
 
 
 def moments_between(
@@ -107,83 +89,14 @@ def simulate(  # noqa: PLR0913 - a history, how to decide in it, and who fits
     data that do for no training are a period without one.
     """
     fit: Trainer = trainer or rehearsal.train
-    serving, before = _Serving(), moments[0]
+    serving, before = Serving(), moments[0]
     for as_of, end in pairwise(moments):
         setting = change.setting if change is not None and as_of >= change.at else setting
-        decided = _decide(history.at(as_of), as_of - before, setting, policy, serving, fit, refitter)
+        decided = decide(history.at(as_of), as_of - before, setting, policy, serving, fit, refitter)
         before = as_of
         rows, score = _serve(history, Window(as_of, end), serving.champion, setting)
         yield Period(as_of, end, rows, score, serving.champion.number if serving.champion else 0, decided.asked,
                      decided.trained, decided.promoted, decided.reason, decided.seconds, decided.remedy)  # fmt: skip
-
-
-def _decide(  # noqa: PLR0913, PLR0917 - all that a decision may use
-    past: Past,
-    period: timedelta,
-    setting: Setting,
-    policy: Policy,
-    serving: _Serving,
-    fit: Trainer,
-    refitter: Refitter,
-) -> _Decided:
-    if serving.champion is None:
-        return _train(past, setting, policy, serving, fit, "there is no model yet")
-    sight = Sight(past, serving.champion, setting, period)
-    answer = policy.asks(sight, serving.trainings)
-    remedy = str(answer.numbers.get("remedy", ""))
-    if answer.verdict is not Verdict.FAIL:
-        return _Decided(reason=answer.reason, remedy=remedy)
-    wanted = policy.gated and probe.is_wanted(setting.probe, setting.strategy)
-    probed, seconds = _probe(sight, refitter) if wanted else (None, 0.0)
-    if probed and (held := probe.held_back(probed)):
-        serving.trainings.append(PastTraining(past.as_of, held, seconds))
-        return _Decided(reason=f"{answer.reason}; {held} by the probe: {probed.reason}", seconds=seconds, remedy=remedy)
-    told = _train(past, setting, policy, serving, fit, answer.reason)
-    return replace(told, remedy=remedy, seconds=told.seconds + seconds)
-
-
-def _probe(sight: Sight, refitter: Refitter) -> tuple[Check | None, float]:
-    """Would a retraining help, and the seconds that the fits took; None where the rows allow no training either."""
-    champion, setting = sight.champion, sight.setting
-    own = champion.trained.recipe
-    recipes = probe.recipes_like(replace(own, split=setting.split), own.family, own.parameters, own.history)
-    try:
-        rows = rehearsal.training_rows(sight.past, setting.split)
-        fresh = probe.stretch(rows, recipes[0], champion.seen[ROW_ID])
-    except DataRejected:
-        return None, 0.0
-    refits, seconds = refitter(rows, recipes, fresh)
-    stretch = rows.iloc[fresh]
-    predicted, margin, limit = rehearsal.predictions(champion, stretch), probe.margin_of(setting.gates), sight.limit
-    return probe.judge_probe(
-        stretch,
-        metric=setting.metric,
-        champion=predicted,
-        refits=refits,
-        margin=margin,
-        limit=limit,
-        seed=setting.seed,
-    ), seconds
-
-
-def _train(past: Past, setting: Setting, policy: Policy, serving: _Serving, fit: Trainer, why: str) -> _Decided:
-    asked = serving.champion is not None
-    try:
-        candidate = rehearsal.contestant(past, setting, fit, serving.models + 1, serving.champion)
-    except DataRejected as error:
-        serving.trainings += [PastTraining(past.as_of, "failed")] if asked else []
-        return _Decided(asked, reason=f"{why}; no training: {error}")
-    serving.models += 1
-    told, promoted = f"{why}; version {candidate.number} serves", True
-    if policy.gated:
-        answer, look = rehearsal.judge(candidate, serving.champion, setting, serving.looks)
-        serving.looks += [look] if look else []
-        promoted = answer.passed
-        told = f"{why}; version {candidate.number} {'promoted' if promoted else 'refused'}: {answer.reason}"
-    serving.trainings.append(PastTraining(past.as_of, "promoted" if promoted else "refused"))
-    if promoted:
-        serving.champion = candidate
-    return _Decided(asked, True, promoted, told, candidate.trained.seconds)
 
 
 def _serve(history: History, window: Window, champion: Contestant | None, setting: Setting) -> tuple[int, float | None]:

@@ -27,10 +27,12 @@ def frame(first, last, ids="r"):
 
 def judged(version, replaces, first, last, *, difference=0.1, kind="promotion", at=0, question=""):
     gates = [{"name": "sanity", "numbers": {}}, {"name": "beats_champion", "numbers": {"difference": difference}}]
+    rows = None if first is None else row_set(frame(first, last))
     window = None if first is None else Window(day(first), day(last))
     return Decision(
         f"{kind}:{version}:{replaces}:{at}", "p", kind, Verdict.FAIL, "refused", "because", day(99), window,
-        {"version": version, "replaces": replaces, "gates": gates, "question": question},
+        {"version": version, "replaces": replaces, "gates": gates, "question": question,
+         "rows": rows and {"count": rows.rows, "digest": rows.digest}},
     )  # fmt: skip
 
 
@@ -59,8 +61,9 @@ def test_a_row_counts_the_other_comparisons_whose_window_holds_it():
     rows = frame(0, 16)
     assert times_looked(rows, looks, version=9, replaces=1).tolist() == [1] * 5 + [3] * 2 + [2] * 3 + [1] * 5 + [0]
     # The comparison itself, asked again, has not looked before; the same candidate against another champion has.
-    assert times_looked(rows, looks, version=3, replaces=1).tolist() == [1] * 5 + [2] * 2 + [1] * 3 + [0] * 6
-    assert times_looked(rows, looks, version=3, replaces=2)[6] == 3
+    same = frame(5, 15)
+    assert times_looked(same, looks, version=3, replaces=1).tolist() == [2] * 2 + [1] * 3 + [0] * 5
+    assert times_looked(same, looks, version=3, replaces=2)[1] == 3
     assert times_looked(rows.iloc[:0], looks, version=9, replaces=1).tolist() == []
 
 
@@ -76,10 +79,20 @@ def test_no_row_that_decided_is_forgotten(windows, first, length):
 def test_another_question_about_the_same_two_is_another_look():
     """A candidate that was refused is asked about again with another seed or margin, until it passes."""
     asked = [judged(2, 1, 0, 10, at=n, question=question) for n, question in enumerate(["a", "a", "b", "c"])]
-    looks = looks_of(journal(*asked))
+    looks, rows = looks_of(journal(*asked)), frame(0, 10)
     assert [look.question for look in looks] == ["a", "b", "c"]
-    assert times_looked(frame(0, 2), looks, version=2, replaces=1, question="d").tolist() == [3, 3]
-    assert times_looked(frame(0, 2), looks, version=2, replaces=1, question="b").tolist() == [2, 2]
+    assert times_looked(rows, looks, version=2, replaces=1, question="d").tolist() == [3] * 10
+    assert times_looked(rows, looks, version=2, replaces=1, question="b").tolist() == [2] * 10
+
+
+def test_the_same_two_on_other_rows_are_another_look_and_it_counts_for_the_new_rows_too():
+    """Who looks again whenever a row has come in must not find by chance what is not there."""
+    looks = looks_of(journal(judged(2, 1, 0, 10), judged(2, 1, 0, 14, at=1)))
+    assert times_looked(frame(0, 20), looks, version=2, replaces=1).tolist() == [2] * 20
+    assert times_looked(frame(0, 14), looks, version=2, replaces=1).tolist() == [1] * 14
+    assert times_looked(frame(0, 14, ids="s"), looks, version=2, replaces=1).tolist() == [2] * 14
+    # Another candidate has to pay for the rows that decided, and for no others.
+    assert times_looked(frame(0, 20), looks, version=3, replaces=1).tolist() == [2] * 10 + [1] * 4 + [0] * 6
 
 
 def test_a_question_is_named_by_all_that_may_change_its_answer():

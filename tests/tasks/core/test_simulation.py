@@ -13,14 +13,16 @@ from tasks.core import probe, rehearsal
 from tasks.core.errors import ConfigInvalid
 from tasks.core.features import EVENT_TIME, ROW_ID
 from tasks.core.fitting import LABEL
+from tasks.core.gates import BeatsChampion, BeatsDummy, Sanity
 from tasks.core.history import KNOWN_AT, History
 from tasks.core.policies import DriftedShare, EveryWindow, Keepfit, Never, PerformanceThreshold
 from tasks.core.results import Window
-from tasks.core.simulation import moments_between, simulate
+from tasks.core.simulation import Change, moments_between, simulate
 from tasks.core.triggers import DataDrift
 from tests.tasks.core.histories import DAY, SETTING, START, moments, tables
 
 DECIDING = (DriftedShare(), PerformanceThreshold(), Keepfit())
+SHORT_OF_ROWS = replace(SETTING, gates=(Sanity(), BeatsDummy(), BeatsChampion(margin=0.0, min_rows=60)))
 
 
 def run(policy, history, setting=SETTING, when=None, trainer=None):
@@ -44,17 +46,17 @@ def scrambled(events, labels, as_of, rng):
     return events, labels[~unknown | kept]
 
 
-@given(st.integers(0, 10**6), st.sampled_from(DECIDING), st.integers(1, 5))
+@given(st.integers(0, 10**6), st.sampled_from(DECIDING), st.integers(1, 5), st.sampled_from([SETTING, SHORT_OF_ROWS]))
 @settings(deadline=None, max_examples=10)
-def test_no_decision_depends_on_what_was_not_known_yet(seed, policy, place):
+def test_no_decision_depends_on_what_was_not_known_yet(seed, policy, place, setting):
     rng = np.random.default_rng(seed)
     events, labels = tables(seed=seed, changes_on=rng.integers(60, 200), moves_on=rng.integers(60, 200))
     # Labels become known long after their events, and events move, so that every order of the two occurs.
     labels[KNOWN_AT] += pd.to_timedelta(rng.exponential(10, len(labels)), unit="D").round("us")
     events[EVENT_TIME] += pd.to_timedelta(rng.uniform(-3, 3, len(events)), unit="D").round("us")
     as_of = moments()[place]
-    told = run(policy, History.of(events, labels))
-    other = run(policy, History.of(*scrambled(events, labels, as_of, rng)))
+    told = run(policy, History.of(events, labels), setting)
+    other = run(policy, History.of(*scrambled(events, labels, as_of, rng)), setting)
     assert decisions(told, as_of) == decisions(other, as_of)
 
 
@@ -126,6 +128,67 @@ def test_a_refused_candidate_does_not_serve():
     assert "refused" in next(p.reason for p in periods if p.asked)
     assert sum(p.asked for p in periods) == SETTING.governor.give_up_after
     assert "circuit_breaker" in periods[-1].reason
+
+
+def test_a_candidate_that_lacked_evidence_is_promoted_when_there_is_enough_and_not_trained_again():
+    periods = run(Keepfit(), History.of(*tables(changes_on=100)), SHORT_OF_ROWS)
+    waited = next(number for number, period in enumerate(periods) if period.promoted and not period.trained)
+    before, now = periods[waited - 1 : waited + 1]
+    assert "at least 60 are needed; wait for more labelled rows" in before.reason
+    assert (before.trained, before.promoted, before.model) == (True, False, 1)
+    assert (now.asked, now.model, now.fit_seconds) == (False, 3, 0.0)
+    assert now.reason.startswith("version 3 promoted on 126 rows")
+    assert now.score < 1 < before.score
+    assert [period.replaced for period in periods] == [number == waited for number in range(len(periods))]
+
+
+def test_from_the_moment_that_a_person_decides_nobody_is_promoted_by_waiting():
+    suggested = replace(SHORT_OF_ROWS, governor=SETTING.governor.model_copy(update={"mode": "suggest"}))
+    change = Change(START + 160 * DAY, suggested)
+    periods = simulate(History.of(*tables(changes_on=100)), SHORT_OF_ROWS, Keepfit(), moments(), change=change)
+    assert not any(period.replaced for period in periods)
+
+
+def test_each_look_at_who_waits_is_counted(monkeypatch):
+    given, judge = [], rehearsal.judge
+
+    def watched(candidate, champion, setting, looks):
+        given.append((candidate, len(looks)))
+        return judge(candidate, champion, setting, looks)
+
+    monkeypatch.setattr(rehearsal, "judge", watched)
+    patient = replace(
+        SHORT_OF_ROWS, gates=(Sanity(), BeatsDummy(), BeatsChampion(margin=0.0, min_rows=150)),
+        governor=SETTING.governor.model_copy(update={"cooldown": 99 * DAY}),
+        performance=SETTING.performance.model_copy(update={"window": 10 * DAY}),
+    )  # fmt: skip
+    run(Keepfit(), History.of(*tables(days=260, changes_on=84)), patient, moments(last=260))
+    again = [(len(one.judged_on), looks) for one, looks in given if one.number == 2]
+    first = again[0][1]
+    assert [looks for _, looks in again] == [first, first + 1, first + 2]
+    assert all(len(one.predicted) == len(one.judged_on) for one, _ in given)
+
+
+def test_a_training_whose_candidate_was_promoted_later_counts_as_useful():
+    told = []
+
+    class Spy(Keepfit):
+        def asks(self, sight, trainings):
+            told.append([one.outcome for one in trainings])
+            return super().asks(sight, trainings)
+
+    run(Spy(), History.of(*tables(changes_on=100)), SHORT_OF_ROWS)
+    assert told[-1] == ["promoted", "refused", "promoted"]
+
+
+def test_who_is_judged_again_is_not_asked_about_a_row_that_it_has_seen():
+    history = History.of(*tables())
+    past = history.at(START + 100 * DAY)
+    candidate = rehearsal.contestant(history.at(START + 80 * DAY), SETTING, rehearsal.train, 1)
+    again = rehearsal.with_newest(candidate, past)
+    assert len(again.judged_on) == len(again.predicted) > len(candidate.judged_on)
+    knowing = replace(candidate, seen=pd.concat([candidate.seen, again.judged_on.tail(3)]))
+    assert list(rehearsal.with_newest(knowing, past).judged_on[ROW_ID]) == list(again.judged_on[ROW_ID])[:-3]
 
 
 def test_a_history_that_is_too_short_is_a_period_without_a_model():

@@ -1,0 +1,121 @@
+"""A candidate that was refused for lack of evidence is judged again by the loop itself, once there are rows enough.
+
+Real registry, store, journal and leases (benchmarks.ground); the flows' own code, without Prefect around it.
+"""
+
+import pytest
+
+from benchmarks.ground import DAY, PIPELINE, SECOND, START, _register, prepare
+from config.load import load_pipeline
+from config.settings import load_settings
+from flows import cycle, monitoring, promotion
+from tasks import evidence, training
+from tasks.adapters import registry
+from tasks.core import championship
+from tasks.core.results import Verdict
+from tasks.promotion import find_challenger, judge_candidate
+from tasks.versions import facts_of
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+EARLY = START + 80 * DAY
+DUEL = "{kind: beats_champion, margin: 0.0, min_rows: 350}"
+GATES = f"gates: [{{kind: sanity}}, {{kind: beats_dummy}}, {DUEL}, {{kind: clean_process}}]"
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """Version 3 is of day 80, and its 300 evaluation rows are too few for the duel."""
+    ground = prepare(tmp_path_factory.mktemp("ground"))
+    with ground.inside(), ground.run():
+        ground.restore("whole")
+        path = ground.home / f"{PIPELINE}.yaml"
+        path.write_text(f"{path.read_text('utf-8')}{GATES}\n", "utf-8")
+        version = _register(ground, load_pipeline(PIPELINE, load_settings()), EARLY)
+        assert version.number == 3
+        outcome, reason = promotion.promotion_flow.fn(PIPELINE, 3, EARLY)
+        assert (outcome, reason) == ("refused", "not passed: beats_champion")
+        ground.keep("waiting")
+    return ground
+
+
+@pytest.fixture
+def ground(prepared):
+    with prepared.inside():
+        prepared.restore("waiting")
+        yield prepared
+
+
+def promotions(ground):
+    return [
+        (e.decision.evidence["version"], e.decision.outcome)
+        for e in ground.session(SECOND).journal.entries("promotion")
+    ]
+
+
+def test_a_check_promotes_who_has_waited_when_the_rows_have_come_and_trains_nothing(ground):
+    with ground.run():
+        assert monitoring.monitoring_flow.fn(PIPELINE, SECOND) == ("promoted", "every gate passed")
+    assert registry.champion_of(PIPELINE).number == 3
+    assert promotions(ground) == [(1, "promoted"), (3, "refused"), (3, "promoted")]
+    receipt = ground.session(SECOND).journal.entries("promotion")[-1].decision
+    assert receipt.evidence["rows"]["count"] == 20 * 30
+    assert receipt.window.start >= EARLY - 10 * DAY
+    assert ground.started == {}
+
+
+def test_until_a_third_more_rows_have_come_nobody_is_judged_again(ground):
+    with ground.run():
+        monitoring.monitoring_flow.fn(PIPELINE, EARLY + 3 * DAY)
+    assert promotions(ground) == [(1, "promoted"), (3, "refused")]
+
+
+def test_a_cycle_judges_before_it_scores_so_that_the_new_champion_scores_what_is_new(ground, monkeypatch):
+    monkeypatch.setattr(cycle, "ingestion_flow", lambda *_: {})
+    with ground.run():
+        told = cycle.cycle_flow.fn(PIPELINE, SECOND)
+    assert list(told) == ["ingestion", "promotion", "scoring", "monitoring"]
+    assert told["promotion"] == "the challenger was promoted: every gate passed"
+    scored = ground.session(SECOND).store.read("predictions", ["model_version"])["model_version"]
+    assert 3 in set(scored)
+
+
+@pytest.mark.parametrize("mode", ["observe", "suggest"])
+def test_where_a_person_decides_nobody_is_promoted_by_waiting(ground, mode):
+    path = ground.home / f"{PIPELINE}.yaml"
+    path.write_text(path.read_text("utf-8").replace("governor: {", f"governor: {{mode: {mode}, "), "utf-8")
+    with ground.run():
+        outcome, _ = monitoring.monitoring_flow.fn(PIPELINE, SECOND)
+    assert outcome != "promoted"
+    assert promotions(ground) == [(1, "promoted"), (3, "refused")]
+
+
+def test_while_a_training_runs_the_challenger_is_left_to_its_successor(ground):
+    session = ground.session(SECOND)
+    lease = session.leases.acquire(f"training/{PIPELINE}", "another run", 600)
+    assert find_challenger.fn(session) is None
+    session.leases.release(lease)
+    assert find_challenger.fn(session) == 3
+
+
+def test_a_training_whose_candidate_was_promoted_later_is_no_useless_one(ground):
+    session = ground.session(EARLY)
+    training.record_training.fn(session, "refused", "not passed", {"version": 3, "cpu_seconds": 1.0}, None)
+    with ground.run():
+        monitoring.monitoring_flow.fn(PIPELINE, SECOND)
+    past = championship.past_trainings(ground.session(SECOND).journal.entries(), live=False)
+    assert [one.outcome for one in past] == ["promoted"]
+
+
+def test_all_that_a_gate_needs_is_known_of_the_new_rows_too(ground):
+    session, config = ground.session(SECOND), load_pipeline(PIPELINE, load_settings())
+    candidate, champion = registry.version_of(PIPELINE, 3), registry.champion_of(PIPELINE)
+    found = evidence.gather_evidence.fn(session, candidate, champion, "roc_auc", config.gates, 0)
+    assert len(found.actual) == len(found.dummy) == len(found.columns) == 600
+    assert set(found.looks) == {1}, "the baseline was compared; that look counts for the new rows, too"
+    assert len(set(found.dummy)) == 1
+    assert found.dummy[0] == found.dummy[0], "not NaN"
+    assert found.clean.largest_difference < 1e-9
+    seen = evidence.seen_ids(session, facts_of(candidate))
+    assert not set(seen) & set(evidence._fresh(session, facts_of(candidate), champion)["_row_id"])
+    assert judge_candidate.fn(config.gates, found, "when_gates_pass").answer.verdict is Verdict.PASS
