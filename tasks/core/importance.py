@@ -1,14 +1,12 @@
 """What a champion's columns are worth to it, and what each of them then counts in the share of drifted columns.
 
-Belongs here: permutation importance, weights made of it, and the verdict by weights. A column's own verdict: drift.
+Belongs here: permutation importance and the weights made of it. Verdicts: drift; where importances are kept: versions.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-
-from tasks.core.results import Check, Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,24 +55,3 @@ def column_weights(names: Iterable[str], known: Mapping[str, float]) -> dict[str
     if not total > 0 or not all(0 <= value < np.inf for value in worth.values()):
         return None
     return {name: value / total for name, value in worth.items()}
-
-
-def judge_weighted(checks: Sequence[Check], weights: Mapping[str, float], share: float, name: str) -> Check:
-    """Fold columns that count by weights: what has drifted, or could have, is held against the share (fails closed)."""
-    drifted, unknown = (
-        sum(weights[check.name] for check in checks if check.verdict is verdict)
-        for verdict in (Verdict.FAIL, Verdict.UNKNOWN)
-    )
-    failing = [check.name for check in checks if check.verdict is Verdict.FAIL]
-    numbers = {"drifted": len(failing), "columns": len(checks), "share": drifted, "share_unknown": unknown,
-               "needed_share": share}  # fmt: skip
-    reason = (
-        f"{len(failing)} of {len(checks)} columns drifted, {drifted:.0%} of what the model rests on; "
-        f"{share:.0%} make a drift"
-    )
-    least = share - 1e-9
-    if drifted > 0 and drifted >= least:
-        return Check(name, Verdict.FAIL, f"{reason}: {', '.join(failing)}", numbers)
-    if not checks or (unknown > 0 and drifted + unknown >= least):
-        return Check(name, Verdict.UNKNOWN, f"{reason}, and {unknown:.0%} could not be judged", numbers)
-    return Check(name, Verdict.PASS, reason, numbers)

@@ -27,7 +27,6 @@ from tasks.core.performance import judge_performance
 from tasks.core.rehearsal import Contestant, Setting, predictions
 from tasks.core.results import Check, Window
 from tasks.core.sampling import bounded_sample
-from tasks.core.season import same_season
 from tasks.core.triggers import TriggerEvidence
 
 if TYPE_CHECKING:
@@ -79,8 +78,7 @@ class Sight:
         kinds = {"numerical": features.numerical, "categorical": features.categorical}
         reference, current = self._sides(setting.drift.window)
         signals = data_signals(reference, current, **kinds, config=setting.drift) if len(current) else ()
-        alike = same_season(reference, current, setting.drift.season, features.timezone, setting.seed)
-        every = self._pairs(alike, current)
+        every = self._pairs(reference, current)
         answers = []
         for name, chosen in (("data drift", every.keys() - {PREDICTION}), ("prediction drift", {PREDICTION})):
             pairs = {column: every[column] for column in sorted(chosen)}
@@ -91,7 +89,7 @@ class Sight:
         seen = Observation(data, data_drift, prediction_drift, self.performance, columns, len(current))
         if not setting.drift.multivariate:
             return seen
-        together = judge_multivariate(alike, current, **kinds, config=setting.drift, seed=setting.seed)
+        together = judge_multivariate(reference, current, **kinds, config=setting.drift, seed=setting.seed)
         return replace(seen, multivariate_drift=together)
 
     @cached_property
