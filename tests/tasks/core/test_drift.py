@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tasks.core.data_signals import data_signals
 from tasks.core.distances import distance
 from tasks.core.drift import PARTS, Drift, judge_dataset, judge_drift
-from tasks.core.noise import noise_thresholds
+from tasks.core.noise import noise_threshold, noise_thresholds
 from tasks.core.pairs import OTHER, Pair, blurred, labelled, prepare
 from tasks.core.results import Check, Verdict, overall
 from tasks.core.sampling import bounded_sample, bounded_sample_batches
@@ -96,6 +96,23 @@ def test_noise_falls_with_the_number_of_rows_and_with_a_laxer_rate():
     for column in ("normal", "plan"):
         assert large[column] < small[column] / 2
         assert lax[column] < small[column]
+
+
+@pytest.mark.parametrize(
+    ("one_in", "columns", "share", "level"),
+    [(100, 1, 0.3, 1 / 400), (10_000, 1, 0.3, 1 / 40_000), (100, 10, 0.3, 3 / 4_000), (100, 50, 0.0, 1 / 20_000)],
+)
+def test_the_stated_rate_and_the_number_of_columns_reach_ranks_and_thresholds(one_in, columns, share, level):
+    config = Drift(one_false_alarm_in=one_in, share=share)
+    rng = np.random.default_rng(1)
+    moved = Pair(True, rng.normal(size=2_000), rng.normal(0.28, 1, 200))
+    pairs = {f"c{place:02}": moved for place in range(columns)}
+    noise = noise_thresholds(pairs, config, 1)
+    assert noise["c00"] == pytest.approx(noise_threshold(moved, config, level, 1))
+    check = judge_drift(pairs, dict.fromkeys(pairs, 9.0), noise, config)[1][0]
+    assert check.numbers["level"] == pytest.approx(level)
+    assert 1 / 20_000 < check.numbers["p_value"] < 3 / 4_000
+    assert (check.verdict is Verdict.FAIL) == (check.numbers["p_value"] <= level)
 
 
 @pytest.mark.parametrize("method", ["jensenshannon", "psi"])
