@@ -1,6 +1,6 @@
 """What a champion's columns are worth to it, and what each of them then counts in the share of drifted columns.
 
-Belongs here: permutation importance and the weights made of it. Verdicts: drift; where importances are kept: versions.
+Belongs here: permutation importance and the weights made of it. Verdicts: drift; kept by: fits, versions.
 """
 
 from collections.abc import Iterable, Mapping
@@ -8,40 +8,29 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tasks.core.features import design_matrix
+from tasks.core.fitting import LABEL, Recipe
+
 if TYPE_CHECKING:
     import pandas as pd
-    from numpy.typing import NDArray
 
-    from tasks.core.fitting import Recipe
-
-ROWS, _REPEATS, _DIGITS = 1_500, 3, 3
+_ROWS, _REPEATS, _DIGITS = 1_500, 3, 3
 
 
-def permutation(
-    model: Any, matrix: "pd.DataFrame", actual: "NDArray[np.float64]", recipe: "Recipe"
-) -> "tuple[str, NDArray[np.float64], NDArray[np.float64]] | None":
-    """The score's name, and by how much it falls when a column is shuffled: mean and deviation, shapes (columns,).
+def importances(model: Any, rows: "pd.DataFrame", recipe: Recipe) -> dict[str, float]:
+    """Each feature's share of what the score loses when a column is shuffled (Breiman, Random forests, 2001).
 
-    On at most 1 500 rows (Breiman, Random forests, 2001). None where a score needs both classes and there is one.
+    On at most 1 500 of the labelled rows; three digits, none below 0; empty where nothing is known to matter.
     """
     from sklearn.inspection import permutation_importance
 
-    chosen = np.random.default_rng(recipe.seed).permutation(len(matrix))[:ROWS]
+    part = rows.iloc[np.random.default_rng(recipe.seed).permutation(len(rows))[:_ROWS]]
+    matrix, actual = design_matrix(part, recipe.features), part[LABEL].to_numpy("float64")
+    if recipe.problem == "binary" and len(np.unique(actual)) < 2:  # noqa: PLR2004 - the loss needs both classes
+        return {}
     scoring = "neg_log_loss" if recipe.problem == "binary" else "neg_mean_absolute_error"
-    if recipe.problem == "binary" and len(np.unique(actual[chosen])) < 2:  # noqa: PLR2004 - the loss needs both classes
-        return None
-    found = permutation_importance(
-        model, matrix.iloc[chosen], actual[chosen], scoring=scoring, n_repeats=_REPEATS, random_state=recipe.seed
-    )
-    return scoring, found.importances_mean, found.importances_std
-
-
-def importances(
-    model: Any, matrix: "pd.DataFrame", actual: "NDArray[np.float64]", recipe: "Recipe"
-) -> dict[str, float]:
-    """Each feature's share of all importance, three digits, none below 0; empty where nothing is known to matter."""
-    found = permutation(model, matrix, actual, recipe)
-    worth = np.maximum(np.zeros(0) if found is None else found[1], 0.0)
+    found = permutation_importance(model, matrix, actual, scoring=scoring, n_repeats=_REPEATS, random_state=recipe.seed)
+    worth = np.maximum(found.importances_mean, 0.0)
     if not worth.sum() > 0:
         return {}
     shares = np.round(worth / worth.sum(), _DIGITS)
