@@ -19,6 +19,7 @@ from tasks.core.errors import DataRejected
 from tasks.core.features import EVENT_TIME, ROW_ID
 from tasks.core.fitting import LABEL
 from tasks.core.history import Past
+from tasks.core.importance import column_weights
 from tasks.core.multivariate import judge_multivariate
 from tasks.core.noise import noise_thresholds
 from tasks.core.observations import PREDICTION, Observation
@@ -79,11 +80,13 @@ class Sight:
         reference, current = self._sides(setting.drift.window)
         signals = data_signals(reference, current, **kinds, config=setting.drift) if len(current) else ()
         every = self._pairs(reference, current)
+        known = self.champion.importance if setting.drift.weights == "importance" else {}
         answers = []
         for name, chosen in (("data drift", every.keys() - {PREDICTION}), ("prediction drift", {PREDICTION})):
             pairs = {column: every[column] for column in sorted(chosen)}
             noise = noise_thresholds(pairs, setting.drift, setting.seed)
-            answers.append(judge_drift(pairs, self._measure(pairs), noise, setting.drift, name=name))
+            weights = column_weights(pairs, known)
+            answers.append(judge_drift(pairs, self._measure(pairs), noise, setting.drift, name=name, weights=weights))
         (data_drift, columns), (prediction_drift, _) = answers
         data = observations.broken_data(signals, len(current))
         seen = Observation(data, data_drift, prediction_drift, self.performance, columns, len(current))
