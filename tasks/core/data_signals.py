@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 NULL_BURST = 0.05  # more of the rows without a readable value than before
 NEW_CATEGORY = 0.01  # of the rows in categories that the reference never held
 VANISHED = 0.05  # of the reference in one category that is gone
-FAR_OUT = 0.05  # of the rows beyond ten times the reference's 99th percentile of magnitude
+FAR_OUT = 0.01  # of the rows beyond ten times the reference's 99th percentile of magnitude
 UNIT_FACTOR = 8.0  # the typical magnitude moved by this factor or more: another unit (x10, x100, ...) or a lost scale
 _TESTS = 5 + 20  # per column at most: five kinds of sign, and one for each category that may vanish
 

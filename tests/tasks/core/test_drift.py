@@ -346,6 +346,16 @@ def test_another_unit_is_always_seen(case, factor):
             assert "unit" not in signs_of(reference, current)
 
 
+@pytest.mark.parametrize("case", ["months", "ages", "prices in tens", "lengths", "shares of a cent"])
+def test_two_rows_in_a_hundred_in_another_unit_are_seen(case):
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        reference, current = COLUMNS[case](rng, 2_000), COLUMNS[case](rng, 300)
+        mixed = np.where(np.arange(300) % 50, current, 1_000 * current)
+        assert "far beyond" in signs_of(reference, mixed)
+        assert "far beyond" not in signs_of(reference, current)
+
+
 ROUNDED = {
     "months as whole years": (lambda rng, n: rng.integers(12, 61, n), lambda v: v // 12),
     "hours as days": (lambda rng, n: rng.integers(1, 49, n), lambda v: np.round(v / 24)),
