@@ -218,7 +218,7 @@ def _without_prefect(ground: Ground) -> Iterator[None]:
         with mock.patch.object(flows.promotion, "is_step", return_value=True):
             return flow.fn(*given, **named)
 
-    def draw(_model: Any, _rows: Any, _recipe: Any, folder: Path) -> None:
+    def draw(_model: Any, _rows: Any, _recipe: Any, _worth: Any, folder: Path) -> None:
         (folder / "plot.txt").write_text("a plot", "utf-8")
 
     def save_html(_measured: Any, path: Path) -> bool:

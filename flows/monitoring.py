@@ -64,10 +64,9 @@ def _check(config: PipelineConfig, session: Session, champion: ModelVersion) -> 
     )
     current = monitoring.sample_current(session, champion, window, drift, seed)
     reference = monitoring.sample_reference(session, champion, drift, seed)
-    alike = monitoring.select_season(reference, current, config.features, drift, seed)
-    measured = monitoring.measure_drift(alike, current, champion, config.features, drift, seed)
+    measured = monitoring.measure_drift(reference, current, champion, config.features, drift, seed)
     judged = monitoring.judge_window(reference, current, config.features, drift, measured, performance)
-    judged = monitoring.judge_together(judged, alike, current, config.features, drift, seed)
+    judged = monitoring.judge_together(judged, reference, current, config.features, drift, seed)
     seen = estimating.beside(judged, estimated, record)
     workspace = load_settings().home / "evidently"
     path = monitoring.publish_report(session, workspace, context, measured, seen, config.metric)

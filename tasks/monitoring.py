@@ -27,7 +27,6 @@ from tasks.core.observations import PREDICTION, Context, Observation
 from tasks.core.performance import Performance, judge_performance
 from tasks.core.results import Check, Decision, JournalEntry, Verdict, Window
 from tasks.core.sampling import bounded_sample, bounded_sample_batches
-from tasks.core.season import same_season
 from tasks.core.triggers import Trigger, TriggerEvidence, choose_remedy, past_evidence
 from tasks.retrying import STEP
 from tasks.session import Session
@@ -77,14 +76,6 @@ def sample_reference(session: Session, version: ModelVersion, drift: Drift, seed
     return observations.with_predictions(
         pd.read_parquet(kept), predicted["prediction"].to_numpy("float64"), seed, predicted[EVENT_TIME]
     )
-
-
-@task(name="select season", **STEP)
-def select_season(
-    reference: "pd.DataFrame", current: "pd.DataFrame", features: Features, drift: Drift, seed: int
-) -> "pd.DataFrame":
-    """The reference's rows of the window's weekdays or months, where the pipeline asks for them."""
-    return same_season(reference, current, drift.season, features.timezone, seed)
 
 
 @task(name="measure drift", **STEP)

@@ -20,8 +20,7 @@ from tasks.adapters.tracking import LEASE_TAG, Trial
 from tasks.core import fitting
 from tasks.core.errors import DataRejected
 from tasks.core.features import design_matrix
-from tasks.core.fitting import LABEL, Recipe
-from tasks.core.importance import importances
+from tasks.core.fitting import Recipe
 from tasks.core.results import Decision, Snapshot, Verdict, Window
 from tasks.core.splits import Split
 from tasks.retrying import CACHED, STEP
@@ -107,7 +106,7 @@ def log_candidate(
     tracking.log_snapshot(run_id, snapshot, "training")
     with TemporaryDirectory(prefix="keepfit-") as folder:
         rows = labelled_rows(session.store, snapshot)
-        plots.draw(fits.load(session.store, fitted.key), rows, recipe, Path(folder))
+        plots.draw(fits.load(session.store, fitted.key), rows, recipe, fitted.importance, Path(folder))
         tracking.log_files(run_id, Path(folder), "plots")
     fault_point("training.logged")
 
@@ -128,9 +127,7 @@ def register_candidate(
     model_id = registry.save_model(run_id, model, sample, provenance.model_requirements())
     with TemporaryDirectory(prefix="keepfit-") as folder:
         sha256 = registry.sha256_of_model(model_id, Path(folder))
-    fresh = rows.iloc[fitting.parts_of(rows, recipe.split).evaluation]
-    worth = importances(model, design_matrix(fresh, recipe.features), fresh[LABEL].to_numpy("float64"), recipe)
-    facts = versions.tags_of(sha256, fitted, snapshot, recipe, worth)
+    facts = versions.tags_of(sha256, fitted, snapshot, recipe)
     version = registry.register(session.pipeline, run_id, model_id, {**tags, **facts})
     registry.move_alias(session.pipeline, registry.CANDIDATE, version.number)
     fault_point("training.registered")

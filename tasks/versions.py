@@ -1,7 +1,6 @@
 """What a registered version says of itself in its tags, read back into our types. Nothing is fetched here."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -36,9 +35,7 @@ class Facts:
     importance: dict[str, float] = field(default_factory=dict)  # of each feature, summing to 1; empty: not known
 
 
-def tags_of(
-    sha256: str, fitted: Fitted, snapshot: Snapshot, recipe: Recipe, importance: Mapping[str, float] | None = None
-) -> dict[str, str]:
+def tags_of(sha256: str, fitted: Fitted, snapshot: Snapshot, recipe: Recipe) -> dict[str, str]:
     """The tags that `facts_of` reads back."""
     facts = {
         "key": fitted.key,
@@ -49,7 +46,7 @@ def tags_of(
         "trained_until": fitted.trained_until,
         "evaluated_until": fitted.evaluated_until,
         "promised": fitted.scores[f"evaluation_{recipe.metric}"],
-        "importance": dict(importance or {}),
+        "importance": fitted.importance,
     }
     texts = {name: value if isinstance(value, str) else json.dumps(value, default=str) for name, value in facts.items()}
     return {f"keepfit.{name}": text for name, text in texts.items()}

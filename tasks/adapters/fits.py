@@ -5,7 +5,7 @@ A lost cache costs a fit and nothing else. What counts as a version's artefact i
 
 import json
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from tasks.adapters.store import Store
 from tasks.core import fitting, metrics
 from tasks.core.features import EVENT_TIME, ROW_ID
 from tasks.core.fitting import LABEL, Recipe
+from tasks.core.importance import importances
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,13 +32,17 @@ _ALSO: dict[str, tuple[metrics.MetricName, ...]] = {
 
 @dataclass(frozen=True)
 class Fitted:
-    """What is known of a fit: its key, the SHA-256 of its file, scores by name, and the event times it has seen."""
+    """What is known of a fit: its key, the SHA-256 of its file, scores by name, and the event times it has seen.
+
+    `importance`: what each feature is worth to it on the evaluation part, summing to 1; empty: not known.
+    """
 
     key: str
     sha256: str
     scores: dict[str, float]
     trained_until: str
     evaluated_until: str
+    importance: dict[str, float] = field(default_factory=dict)
 
 
 def find(store: Store, key: str) -> Fitted | None:
@@ -84,6 +89,7 @@ def make(store: Store, key: str, rows: "pd.DataFrame", recipe: Recipe) -> Fitted
         scores=_scores(rows, fresh, predicted, recipe) | {"fit_seconds": seconds, "training_rows": len(fit.seen)},
         trained_until=rows[EVENT_TIME].iloc[fit.seen].max().isoformat(),
         evaluated_until=rows[EVENT_TIME].iloc[fresh].max().isoformat(),
+        importance=importances(fit.model, rows.iloc[fresh], recipe),
     )
     (folder / _FACTS).write_text(json.dumps(asdict(fitted)), encoding="utf-8")
     shutil.rmtree(final, ignore_errors=True)

@@ -1,12 +1,12 @@
 """Matplotlib: pictures of a candidate on its evaluation part, and of policies over time. Never a row."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.core import estimators, fitting, importance
+from tasks.core import estimators, fitting
 from tasks.core.comparison import Run
 from tasks.core.features import design_matrix
 from tasks.core.fitting import LABEL, Recipe
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def draw(model: Any, rows: "pd.DataFrame", recipe: Recipe, folder: Path) -> None:
-    """Write the plots of a fitted pipeline as PNG files into a folder."""
+def draw(model: Any, rows: "pd.DataFrame", recipe: Recipe, worth: Mapping[str, float], folder: Path) -> None:
+    """Write the plots of a fitted pipeline, whose features are worth so much to it, as PNG files into a folder."""
     fresh = fitting.parts_of(rows, recipe.split).evaluation
     part = rows.iloc[fresh]
     actual = part[LABEL].to_numpy("float64")
@@ -26,7 +26,8 @@ def draw(model: Any, rows: "pd.DataFrame", recipe: Recipe, folder: Path) -> None
         _curves(actual, predicted, folder)
     else:
         _residuals(actual, predicted, folder)
-    _importance(model, matrix, actual, recipe, folder)
+    if worth:
+        _importance(worth, folder)
 
 
 def draw_simulation(runs: Sequence[Run], metric: str, path: Path) -> None:
@@ -76,13 +77,9 @@ def _residuals(actual: np.ndarray, predicted: np.ndarray, folder: Path) -> None:
     figure.savefig(folder / "residuals.png", dpi=90)
 
 
-def _importance(model: Any, matrix: "pd.DataFrame", actual: np.ndarray, recipe: Recipe, folder: Path) -> None:
-    found = importance.permutation(model, matrix, actual, recipe)
-    if found is None:
-        return
-    scoring, means, deviations = found
-    order = np.argsort(means)[-20:]
+def _importance(worth: Mapping[str, float], folder: Path) -> None:
+    names = sorted(worth, key=lambda name: worth[name])[-20:]
     figure, (axes,) = _figure(1)
-    axes.barh([recipe.features.names[i] for i in order], means[order], xerr=deviations[order])
-    axes.set(xlabel=f"loss of {scoring} when the column is shuffled", title="Permutation importance")
+    axes.barh(names, [worth[name] for name in names])
+    axes.set(xlabel="share of the loss when the column is shuffled", title="Permutation importance")
     figure.savefig(folder / "importance.png", dpi=90)

@@ -1,6 +1,6 @@
 """Blocks of time: how rows that lie near each other in time hang together, and what that does to the sum of a window.
 
-Belongs here: choosing blocks from times and values. What is drawn from blocks: noise; tested with them: multivariate.
+Belongs here: choosing blocks from times and values; their variance. Distances: distances; p-values: ranks, two_samples.
 """
 
 from dataclasses import dataclass
@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 Times = NDArray[np.int64]  # microseconds
 DAY = 86_400_000_000
 MIN_BLOCKS = 10  # with fewer the spread between blocks is hardly known
-_INDEPENDENT = (
-    1.5  # blocks that hang together no more (within an error) are not made longer; `inflation` makes up for it
-)
+_INDEPENDENT = 1.5  # blocks that hang together no more than this are not made longer; `inflation` makes up for it
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ def time_blocks(reference: Times, current: Times, traits: NDArray[np.float64]) -
     while True:
         codes, count = _cut(reference, length)
         sums = block_sums(traits, codes, count)
-        if integrated_time(sums) <= _INDEPENDENT + 2 / np.sqrt(count) or length == longest:
+        if integrated_time(sums) <= _INDEPENDENT or length == longest:
             break
         length = min(2 * length, longest)
     occupied = len(np.unique((current - current.min()) // length))
@@ -68,6 +66,18 @@ def block_sums(traits: NDArray[np.float64], codes: NDArray[np.int64], count: int
     """Sums of the traits' deviations from their means, per block: shapes (m, traits) to (count, traits)."""
     centred = traits - traits.mean(axis=0)
     return np.stack([np.bincount(codes, column, minlength=count) for column in centred.T], axis=1)
+
+
+def added_variance(reference: NDArray[np.float64], blocks: Blocks) -> NDArray[np.float64]:
+    """What time adds to the variance of the difference between a window's means and the reference's, per column.
+
+    The spread between the blocks of the reference (shape (m, columns)), beyond what their single rows explain (the
+    design effect of cluster samples: Kish, Survey sampling, 1965), for its blocks and for those of the window.
+    """
+    rows = len(reference) / blocks.count
+    spread = blocks.inflation * block_sums(reference, blocks.codes, blocks.count).var(axis=0, ddof=1) / rows**2
+    beyond = np.maximum(spread - reference.var(axis=0, ddof=1) / rows, 0.0)
+    return np.asarray(beyond * (1 / blocks.count + 1 / blocks.per_window))
 
 
 def integrated_time(sums: NDArray[np.float64]) -> float:

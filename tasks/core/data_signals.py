@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 NULL_BURST = 0.05  # more of the rows without a readable value than before
 NEW_CATEGORY = 0.01  # of the rows in categories that the reference never held
 VANISHED = 0.05  # of the reference in one category that is gone
-FAR_OUT = 0.05  # of the rows beyond ten times the reference's 99th percentile of magnitude
+FAR_OUT = 0.01  # of the rows beyond ten times the reference's 99th percentile of magnitude
 UNIT_FACTOR = 8.0  # the typical magnitude moved by this factor or more: another unit (x10, x100, ...) or a lost scale
-_CODES = 60  # whole numbers with no more distinct values may be codes: months, weekdays, hours, minutes, weeks
 _TESTS = 5 + 20  # per column at most: five kinds of sign, and one for each category that may vanish
 
 
@@ -147,30 +146,12 @@ def _number_signs(left: NDArray[np.float64], right: NDArray[np.float64]) -> Iter
     def excess(sign: str, here: NDArray[np.bool_], there: NDArray[np.bool_], least: float) -> _Excess:
         return _Excess(sign, int(here.sum()), len(right), int(there.sum()), len(left), least)
 
-    larger, smaller, codes = typical * UNIT_FACTOR, typical / UNIT_FACTOR, _same_codes(left, right)
-    if np.median(right) >= larger and not codes:
+    larger, smaller = typical * UNIT_FACTOR, typical / UNIT_FACTOR
+    if np.median(right) >= larger:
         yield excess("larger unit or scale", right >= larger, left >= larger, 0.01)
-    if np.median(right) <= smaller and not codes:
+    if np.median(right) <= smaller:
         yield excess("smaller unit or scale", right <= smaller, left <= smaller, 0.01)
     yield excess("far beyond the reference", right > far, left > far, FAR_OUT)
-
-
-def _same_codes(left: NDArray[np.float64], right: NDArray[np.float64]) -> bool:
-    """True for magnitudes that a new unit cannot explain: few whole numbers that were all seen, or in steps as before.
-
-    A month is 1 after 12 and nothing is broken. A unit multiplies every value, and so their greatest common divisor:
-    where that has not moved by the factor of a unit as well, other values of the same kind have come.
-    """
-    sides = []
-    for side in (left, right):
-        distinct = np.unique(side)
-        if len(distinct) > min(_CODES, len(side) / 2) or distinct[-1] > 2**53 or (distinct % 1).any():
-            return False
-        sides.append(distinct.astype(np.int64))
-    if np.isin(sides[1], sides[0]).all():
-        return True
-    steps = sorted(int(np.gcd.reduce(distinct)) for distinct in sides)
-    return steps[1] < UNIT_FACTOR * steps[0]
 
 
 def _category_signs(left: NDArray[Any], right: NDArray[Any]) -> Iterator[_Excess]:

@@ -15,14 +15,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tasks.core.distances import Method
 from tasks.core.durations import Duration
-from tasks.core.importance import judge_weighted
 from tasks.core.pairs import OTHER, Pair
 from tasks.core.ranks import rank_p_value
 from tasks.core.results import Check, Verdict
 
 # One check may alarm in four ways (data, prediction and multivariate drift, broken data) that share its error rate.
 PARTS = 4
-Season = Literal["none", "weekday", "month"]
 
 
 class Drift(BaseModel):
@@ -31,9 +29,6 @@ class Drift(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     window: Duration = Field(default=timedelta(days=30), description="The event time that one check looks back on.")
-    season: Season = Field(
-        default="none", description="Compare with the reference's rows of the window's weekdays or months only."
-    )
     max_rows: int = Field(default=50_000, ge=100, description="Rows sampled from each side.")
     min_rows: int = Field(default=30, ge=10, description="With fewer values on a side the answer is unknown.")
     numerical: Method = Field(default="wasserstein", description="Distance of numerical columns.")
@@ -59,11 +54,6 @@ class Drift(BaseModel):
     multivariate_rows: int = Field(
         default=5_000, ge=200, le=50_000, description="Rows of each side that the classifier learns from and judges."
     )
-
-    @property
-    def beside(self) -> str:
-        """What the window is compared with, in words."""
-        return "the reference" if self.season == "none" else f"the reference's rows of the same {self.season}s"
 
     def method(self, pair: Pair) -> Method:
         """The distance for this column."""
@@ -104,7 +94,7 @@ def judge_column(
     """
     rows = {"rows_reference": len(pair.reference), "rows_current": len(pair.current)}
     if min(rows.values()) < config.min_rows:
-        reason = f"too few values: {rows['rows_reference']} in {config.beside} and {rows['rows_current']} in the window"
+        reason = f"too few values: {rows['rows_reference']} in the reference and {rows['rows_current']} in the window"
         seen = f"; only a distance beyond {noise:.2g} could have been told from chance" if noise else ""
         return Check(name, Verdict.UNKNOWN, f"{reason}, {config.min_rows} are needed on each side{seen}", rows)
     if pair.constant_reference:
@@ -160,7 +150,7 @@ def judge_drift(
         for column, pair in sorted(pairs.items())
     )
     if weights is not None:
-        return judge_weighted(checks, weights, config.share, name), checks
+        return _judge_weighted(checks, weights, config, name), checks
     judged = judge_dataset(checks, config, name=name)
     if config.weights == "importance" and len(checks) > 1:
         told = f"{judged.reason}; columns count the same, because the version does not tell what they are worth to it"
@@ -185,4 +175,25 @@ def judge_dataset(checks: Sequence[Check], config: Drift, *, name: str = "data d
         return Check(name, Verdict.FAIL, f"{reason}: {worst}", numbers)
     if drifted + unknown >= needed:
         return Check(name, Verdict.UNKNOWN, f"{reason}, and {unknown} could not be judged", numbers)
+    return Check(name, Verdict.PASS, reason, numbers)
+
+
+def _judge_weighted(checks: Sequence[Check], weights: Mapping[str, float], config: Drift, name: str) -> Check:
+    """The same where columns count by weights: what has drifted, or could have, is held against the share."""
+    drifted, unknown = (
+        sum(weights[check.name] for check in checks if check.verdict is verdict)
+        for verdict in (Verdict.FAIL, Verdict.UNKNOWN)
+    )
+    failing = [check.name for check in checks if check.verdict is Verdict.FAIL]
+    numbers = {"drifted": len(failing), "columns": len(checks), "share": drifted, "share_unknown": unknown,
+               "needed_share": config.share}  # fmt: skip
+    reason = (
+        f"{len(failing)} of {len(checks)} columns drifted, {drifted:.0%} of what the model rests on; "
+        f"{config.share:.0%} make a drift"
+    )
+    least = config.share - 1e-9
+    if drifted > 0 and drifted >= least:
+        return Check(name, Verdict.FAIL, f"{reason}: {', '.join(failing)}", numbers)
+    if not checks or (unknown > 0 and drifted + unknown >= least):
+        return Check(name, Verdict.UNKNOWN, f"{reason}, and {unknown:.0%} could not be judged", numbers)
     return Check(name, Verdict.PASS, reason, numbers)

@@ -1,49 +1,36 @@
 """What a champion's columns are worth to it, and what each of them then counts in the share of drifted columns.
 
-Belongs here: permutation importance, weights made of it, and the verdict by weights. A column's own verdict: drift.
+Belongs here: permutation importance and the weights made of it. Verdicts: drift; kept by: fits, versions.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.core.results import Check, Verdict
+from tasks.core.features import design_matrix
+from tasks.core.fitting import LABEL, Recipe
 
 if TYPE_CHECKING:
     import pandas as pd
-    from numpy.typing import NDArray
 
-    from tasks.core.fitting import Recipe
-
-ROWS, _REPEATS, _DIGITS = 1_500, 3, 3
+_ROWS, _REPEATS, _DIGITS = 1_500, 3, 3
 
 
-def permutation(
-    model: Any, matrix: "pd.DataFrame", actual: "NDArray[np.float64]", recipe: "Recipe"
-) -> "tuple[str, NDArray[np.float64], NDArray[np.float64]] | None":
-    """The score's name, and by how much it falls when a column is shuffled: mean and deviation, shapes (columns,).
+def importances(model: Any, rows: "pd.DataFrame", recipe: Recipe) -> dict[str, float]:
+    """Each feature's share of what the score loses when a column is shuffled (Breiman, Random forests, 2001).
 
-    On at most 1 500 rows (Breiman, Random forests, 2001). None where a score needs both classes and there is one.
+    On at most 1 500 of the labelled rows; three digits, none below 0; empty where nothing is known to matter.
     """
     from sklearn.inspection import permutation_importance
 
-    chosen = np.random.default_rng(recipe.seed).permutation(len(matrix))[:ROWS]
+    part = rows.iloc[np.random.default_rng(recipe.seed).permutation(len(rows))[:_ROWS]]
+    matrix, actual = design_matrix(part, recipe.features), part[LABEL].to_numpy("float64")
+    if recipe.problem == "binary" and len(np.unique(actual)) < 2:  # noqa: PLR2004 - the loss needs both classes
+        return {}
     scoring = "neg_log_loss" if recipe.problem == "binary" else "neg_mean_absolute_error"
-    if recipe.problem == "binary" and len(np.unique(actual[chosen])) < 2:  # noqa: PLR2004 - the loss needs both classes
-        return None
-    found = permutation_importance(
-        model, matrix.iloc[chosen], actual[chosen], scoring=scoring, n_repeats=_REPEATS, random_state=recipe.seed
-    )
-    return scoring, found.importances_mean, found.importances_std
-
-
-def importances(
-    model: Any, matrix: "pd.DataFrame", actual: "NDArray[np.float64]", recipe: "Recipe"
-) -> dict[str, float]:
-    """Each feature's share of all importance, three digits, none below 0; empty where nothing is known to matter."""
-    found = permutation(model, matrix, actual, recipe)
-    worth = np.maximum(np.zeros(0) if found is None else found[1], 0.0)
+    found = permutation_importance(model, matrix, actual, scoring=scoring, n_repeats=_REPEATS, random_state=recipe.seed)
+    worth = np.maximum(found.importances_mean, 0.0)
     if not worth.sum() > 0:
         return {}
     shares = np.round(worth / worth.sum(), _DIGITS)
@@ -57,24 +44,3 @@ def column_weights(names: Iterable[str], known: Mapping[str, float]) -> dict[str
     if not total > 0 or not all(0 <= value < np.inf for value in worth.values()):
         return None
     return {name: value / total for name, value in worth.items()}
-
-
-def judge_weighted(checks: Sequence[Check], weights: Mapping[str, float], share: float, name: str) -> Check:
-    """Fold columns that count by weights: what has drifted, or could have, is held against the share (fails closed)."""
-    drifted, unknown = (
-        sum(weights[check.name] for check in checks if check.verdict is verdict)
-        for verdict in (Verdict.FAIL, Verdict.UNKNOWN)
-    )
-    failing = [check.name for check in checks if check.verdict is Verdict.FAIL]
-    numbers = {"drifted": len(failing), "columns": len(checks), "share": drifted, "share_unknown": unknown,
-               "needed_share": share}  # fmt: skip
-    reason = (
-        f"{len(failing)} of {len(checks)} columns drifted, {drifted:.0%} of what the model rests on; "
-        f"{share:.0%} make a drift"
-    )
-    least = share - 1e-9
-    if drifted > 0 and drifted >= least:
-        return Check(name, Verdict.FAIL, f"{reason}: {', '.join(failing)}", numbers)
-    if not checks or (unknown > 0 and drifted + unknown >= least):
-        return Check(name, Verdict.UNKNOWN, f"{reason}, and {unknown:.0%} could not be judged", numbers)
-    return Check(name, Verdict.PASS, reason, numbers)

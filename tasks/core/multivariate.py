@@ -43,12 +43,7 @@ def judge_multivariate(
     frames = [bounded_sample(frame, config.multivariate_rows, seed) for frame in (reference, current)]
     rows = {"rows_reference": len(frames[0]), "rows_current": len(frames[1])}
     if min(rows.values()) < config.min_rows:
-        return Check(
-            NAME,
-            Verdict.UNKNOWN,
-            f"too few rows: {config.min_rows} are needed in the window and in {config.beside}",
-            rows,
-        )
+        return Check(NAME, Verdict.UNKNOWN, f"too few rows: {config.min_rows} are needed on each side", rows)
     names, sides = _sides(frames[0], frames[1], numerical, categorical)
     if not names:
         return Check(NAME, Verdict.UNKNOWN, "there is no column to compare", rows)

@@ -6,7 +6,7 @@ Belongs here: rank scores and their p-value, row by row and in blocks of time. D
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.core.blocks import Blocks, block_sums, time_blocks
+from tasks.core.blocks import added_variance, time_blocks
 from tasks.core.pairs import Pair
 
 _POLYNOMIALS = 4  # Legendre polynomials of the rank: place, spread, skewness, weight of both ends
@@ -21,8 +21,7 @@ def rank_p_value(pair: Pair) -> float:
     distribution; Student's t stands for the normal law because a window may be small. A few rows that moved to an end
     are not told from chance: in data that hang together in time extremes come in bursts, and no test knows how large.
 
-    Where times are known, what blocks of the reference's time add to the variance counts too (the design effect of
-    cluster samples: Kish, Survey sampling, 1965).
+    Where times are known, what blocks of the reference's time add to the variance counts too.
     """
     from scipy.stats import t
 
@@ -33,7 +32,7 @@ def rank_p_value(pair: Pair) -> float:
     if pair.reference_times is not None and pair.current_times is not None:
         blocks = time_blocks(pair.reference_times, pair.current_times, scores[:m])
         if blocks is not None:
-            variance, freedom = variance + _of_blocks(scores[:m], alone, blocks), min(freedom, blocks.count - 1)
+            variance, freedom = variance + added_variance(scores[:m], blocks), min(freedom, blocks.count - 1)
     if freedom < 1:
         return 1.0
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -47,11 +46,3 @@ def _scores(values: NDArray[np.float64]) -> NDArray[np.float64]:
     from scipy.stats import rankdata
 
     return np.asarray(legvander(2 * (rankdata(values) - 0.5) / len(values) - 1, _POLYNOMIALS)[:, 1:])
-
-
-def _of_blocks(reference: NDArray[np.float64], alone: NDArray[np.float64], blocks: Blocks) -> NDArray[np.float64]:
-    """What the blocks add to the variance of the difference of means, beyond what single rows of theirs explain."""
-    rows = len(reference) / blocks.count
-    spread = blocks.inflation * block_sums(reference, blocks.codes, blocks.count).var(axis=0, ddof=1) / rows**2
-    added: NDArray[np.float64] = np.maximum(spread - alone / rows, 0.0) * (1 / blocks.count + 1 / blocks.per_window)
-    return added

@@ -6,6 +6,7 @@ The same fits, splits and gates as in the loop; no search, no artefact and no re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from tasks.core.fitting import LABEL, Recipe
 from tasks.core.gates import Gate, GateEvidence, columns_named, judge_all
 from tasks.core.governor import Governor
 from tasks.core.history import Past
+from tasks.core.importance import importances
 from tasks.core.ledger import Look
 from tasks.core.metrics import MetricName, Problem
 from tasks.core.performance import Performance
@@ -91,6 +93,11 @@ class Contestant:
     def evaluated_until(self) -> datetime:
         """Event time of the newest row that it was judged on."""
         return self.judged_on[EVENT_TIME].max().to_pydatetime()  # type: ignore[no-any-return]
+
+    @cached_property
+    def importance(self) -> dict[str, float]:
+        """What each feature is worth to it, as the tags of a version tell."""
+        return importances(self.trained.model, self.judged_on, self.trained.recipe)
 
 
 def recipes(setting: Setting, champion: Recipe | None = None) -> list[Recipe]:

@@ -19,6 +19,7 @@ from tasks.core.errors import DataRejected
 from tasks.core.features import EVENT_TIME, ROW_ID
 from tasks.core.fitting import LABEL
 from tasks.core.history import Past
+from tasks.core.importance import column_weights
 from tasks.core.multivariate import judge_multivariate
 from tasks.core.noise import noise_thresholds
 from tasks.core.observations import PREDICTION, Observation
@@ -27,7 +28,6 @@ from tasks.core.performance import judge_performance
 from tasks.core.rehearsal import Contestant, Setting, predictions
 from tasks.core.results import Check, Window
 from tasks.core.sampling import bounded_sample
-from tasks.core.season import same_season
 from tasks.core.triggers import TriggerEvidence
 
 if TYPE_CHECKING:
@@ -79,19 +79,20 @@ class Sight:
         kinds = {"numerical": features.numerical, "categorical": features.categorical}
         reference, current = self._sides(setting.drift.window)
         signals = data_signals(reference, current, **kinds, config=setting.drift) if len(current) else ()
-        alike = same_season(reference, current, setting.drift.season, features.timezone, setting.seed)
-        every = self._pairs(alike, current)
+        every = self._pairs(reference, current)
+        known = self.champion.importance if setting.drift.weights == "importance" else {}
         answers = []
         for name, chosen in (("data drift", every.keys() - {PREDICTION}), ("prediction drift", {PREDICTION})):
             pairs = {column: every[column] for column in sorted(chosen)}
             noise = noise_thresholds(pairs, setting.drift, setting.seed)
-            answers.append(judge_drift(pairs, self._measure(pairs), noise, setting.drift, name=name))
+            weights = column_weights(pairs, known)
+            answers.append(judge_drift(pairs, self._measure(pairs), noise, setting.drift, name=name, weights=weights))
         (data_drift, columns), (prediction_drift, _) = answers
         data = observations.broken_data(signals, len(current))
         seen = Observation(data, data_drift, prediction_drift, self.performance, columns, len(current))
         if not setting.drift.multivariate:
             return seen
-        together = judge_multivariate(alike, current, **kinds, config=setting.drift, seed=setting.seed)
+        together = judge_multivariate(reference, current, **kinds, config=setting.drift, seed=setting.seed)
         return replace(seen, multivariate_drift=together)
 
     @cached_property

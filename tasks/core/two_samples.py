@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.core.blocks import Times, block_sums, time_blocks, traits_of
+from tasks.core.blocks import Times, added_variance, block_sums, time_blocks, traits_of
 
 _RELATIONS = 10  # pairs of numbers whose product the classifier is given: trees find a turned correlation late
 _GRID = 64
@@ -126,10 +126,9 @@ def _relations(learned: Sequence[Floats]) -> list[tuple[int, int]]:
 def compare(left: Floats, right: Floats, left_times: Times | None, right_times: Times | None, seed: int) -> Answer:
     """ROC AUC of the scores, its standard error if nothing had changed, and the one-sided p-value.
 
-    Rows alone give the variance of the Mann-Whitney statistic. What blocks of time add to it (the design effect of
-    cluster samples: Kish, Survey sampling, 1965) is measured between the reference's blocks, and counts for the few
-    blocks of the window too. The p-value is Student's for as many blocks, and never below the share of windows that
-    reach the difference when they are made of the reference's blocks.
+    Rows alone give the variance of the Mann-Whitney statistic; blocks of time add to it. The p-value is Student's for
+    as many blocks, and never below the share of windows that reach the difference when they are made of the reference's
+    blocks.
     """
     from scipy.stats import rankdata, t
 
@@ -142,8 +141,7 @@ def compare(left: Floats, right: Floats, left_times: Times | None, right_times: 
         blocks = time_blocks(left_times, right_times, traits_of(here, True))
     if blocks is not None:
         sums, rows = block_sums(here[:, None], blocks.codes, blocks.count)[:, 0], np.bincount(blocks.codes)
-        spread = blocks.inflation * float(sums.var(ddof=1)) / float(rows.mean()) ** 2
-        variance += max(0.0, spread - alone / float(rows.mean())) * (1 / blocks.count + 1 / blocks.per_window)
+        variance += float(added_variance(here[:, None], blocks)[0])
         freedom = float(blocks.count - 1)
         drawn = np.random.default_rng(seed).integers(blocks.count, size=(_WINDOWS, blocks.per_window))
         reached = float((sums[drawn].sum(axis=1) / rows[drawn].sum(axis=1) >= difference).mean())

@@ -2,10 +2,14 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn.inspection
+from mlflow import MlflowClient
+from sklearn.inspection import permutation_importance
 
 from tasks import evidence, promotion, training
 from tasks.adapters import registry
@@ -28,6 +32,7 @@ from tasks.core.gates import (
 from tasks.core.results import Window
 from tasks.core.splits import Split
 from tasks.session import Session
+from tasks.versions import facts_of
 
 START, ROWS, DAYS = datetime(2024, 1, 1, tzinfo=UTC), 3000, 60
 AS_OF = START + timedelta(days=DAYS)
@@ -58,14 +63,40 @@ def session(tmp_path, monkeypatch):
     return Session(store, f"sqlite:///{tmp_path}/control.db", AS_OF, "run")
 
 
+def recipe_of(numerical):
+    features = Features(numerical, ("plan",))
+    return Recipe("binary", "roc_auc", features, SPLIT, Linear(), {"strength": 1.0}, SPLIT.history[0], 0)
+
+
 def register(session, numerical):
     """A version that was fitted on the given numbers and the plan."""
-    features = Features(numerical, ("plan",))
-    recipe = Recipe("binary", "roc_auc", features, SPLIT, Linear(), {"strength": 1.0}, SPLIT.history[0], 0)
+    recipe = recipe_of(numerical)
     snapshot = session.store.snapshot(Window(START, AS_OF), AS_OF)
     run = training.open_run.fn(session, {})
     fitted = training.fit_candidate.fn(session, snapshot, recipe, recipe.key(snapshot.digest, "code"))
     return training.register_candidate.fn(session, run, snapshot, recipe, fitted, {})
+
+
+def test_a_version_keeps_what_its_columns_are_worth_and_that_is_asked_once(session, monkeypatch):
+    asked = []
+
+    def counted(*given, **named):
+        asked.append(given)
+        return permutation_importance(*given, **named)
+
+    monkeypatch.setattr(sklearn.inspection, "permutation_importance", counted)
+    recipe = recipe_of(("x", "z"))
+    snapshot = session.store.snapshot(Window(START, AS_OF), AS_OF)
+    run = training.open_run.fn(session, {})
+    fitted = training.fit_candidate.fn(session, snapshot, recipe, recipe.key(snapshot.digest, "code"))
+    training.log_candidate.fn(session, run, snapshot, recipe, fitted, {})
+    training.register_candidate.fn(session, run, snapshot, recipe, fitted, {})
+    kept = facts_of(registry.find_version("p", "keepfit.key", fitted.key)).importance
+    assert kept == fitted.importance
+    assert min(kept["x"], kept["z"]) > 0.3
+    assert kept["plan"] < 0.1
+    assert len(asked) == 1
+    assert "importance.png" in {Path(file.path).name for file in MlflowClient().list_artifacts(run, "plots")}
 
 
 def judge(session, candidate):

@@ -1,6 +1,7 @@
 """A registered version's tags: what registration writes is what later decisions read, for every recipe."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -40,7 +41,7 @@ def test_what_is_registered_is_read_back(histories, part, history):
     split = Split(history=tuple(histories), tuning=part, evaluation=part)
     made = recipe(split, history)
     worth = {"x": 0.875, "plan": 0.125, "weekday": 0.0}
-    version = ModelVersion(1, "run", tags_of("sha", FITTED, SNAPSHOT, made, worth))
+    version = ModelVersion(1, "run", tags_of("sha", replace(FITTED, importance=worth), SNAPSHOT, made))
     facts = facts_of(version)
     assert recipe_of(version) == made
     assert (facts.split, facts.history, facts.features) == (split, history, made.features)

@@ -11,6 +11,7 @@ from tasks.adapters.store import Store
 from tasks.core import fitting, metrics
 from tasks.core.features import EVENT_TIME, ROW_ID
 from tasks.core.fitting import LABEL
+from tasks.core.importance import importances
 from tests.tasks.core.test_fitting import RECIPE, SPLIT, frame
 
 KEY = "k" * 64
@@ -59,6 +60,13 @@ def test_the_dummy_beside_it_learns_from_the_same_rows_only(store, problem):
     seen = told[LABEL].to_numpy()[fitting.seen_positions(told, SPLIT, recipe.history)]
     expected = seen.mean() if problem == "binary" else np.median(seen)
     np.testing.assert_allclose(fits.evaluation(store, KEY)["dummy"], expected)
+
+
+def test_it_says_what_its_features_are_worth_on_rows_that_it_has_not_seen(store):
+    made = fits.make(store, KEY, rows(), RECIPE)
+    fresh = rows().iloc[fitting.parts_of(rows(), SPLIT).evaluation]
+    assert made.importance == importances(fits.load(store, KEY), fresh, RECIPE)
+    assert made.importance["x"] > 0.7
 
 
 def test_another_key_is_not_found(store):

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from tasks.core.drift import PARTS, Drift, judge_drift
+from tasks.core.features import EVENT_TIME, Features
+from tasks.core.fitting import LABEL
 from tasks.core.importance import column_weights, importances
 from tasks.core.pairs import Pair
 from tasks.core.results import Verdict
@@ -86,24 +88,28 @@ def test_columns_that_alarm_at_their_level_reach_the_share_no_more_often_than_st
         assert rate <= stated + 4 * (stated / len(alarms)) ** 0.5
 
 
+def labelled(values):
+    return pd.DataFrame(values, columns=list("abc")).assign(**{EVENT_TIME: pd.Timestamp("2024-01-01", tz="UTC")})
+
+
+def recipe_of(problem):
+    return SimpleNamespace(problem=problem, seed=1, features=Features(("a", "b", "c"), ()))
+
+
 @pytest.mark.parametrize(("problem", "kind"), [("regression", LinearRegression), ("binary", LogisticRegression)])
 def test_the_importance_of_a_known_model_is_found(problem, kind):
     rng = np.random.default_rng(1)
-    matrix = pd.DataFrame(rng.normal(size=(800, 3)), columns=list("abc"))
-    score = 3 * matrix["a"] + matrix["b"] + 0.1 * rng.normal(size=800)
-    actual = (score > 0).astype(float).to_numpy() if problem == "binary" else score.to_numpy()
-    recipe = SimpleNamespace(problem=problem, seed=1, features=SimpleNamespace(names=("a", "b", "c")))
-    found = importances(kind().fit(matrix, actual), matrix, actual, recipe)
+    rows = labelled(rng.normal(size=(800, 3)))
+    score = 3 * rows["a"] + rows["b"] + 0.1 * rng.normal(size=800)
+    rows[LABEL] = (score > 0).astype(float) if problem == "binary" else score
+    found = importances(kind().fit(rows[list("abc")], rows[LABEL]), rows, recipe_of(problem))
     assert found["a"] > 0.6 > found["b"] > 0.05 > found["c"] >= 0
     assert sum(found.values()) == pytest.approx(1, abs=0.01)
     assert all(round(share, 3) == share for share in found.values())
 
 
 def test_one_class_or_a_constant_model_tells_nothing():
-    matrix, recipe = pd.DataFrame({"a": range(40)}), SimpleNamespace(
-        problem="binary", seed=1, features=SimpleNamespace(names=("a",))
-    )  # fmt: skip
-    assert importances(None, matrix, np.ones(40), recipe) == {}
-    recipe.problem = "regression"
-    constant = LinearRegression().fit(matrix, np.ones(40))
-    assert importances(constant, matrix, np.ones(40), recipe) == {}
+    rows = labelled(np.arange(120.0).reshape(40, 3)).assign(**{LABEL: 1.0})
+    assert importances(None, rows, recipe_of("binary")) == {}
+    constant = LinearRegression().fit(rows[list("abc")], rows[LABEL])
+    assert importances(constant, rows, recipe_of("regression")) == {}
