@@ -11,7 +11,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -281,8 +281,10 @@ def _kill(ground: Ground) -> None:
     from tasks import training
 
     check, judge = monitoring.monitoring_flow.fn, promotion.promotion_flow.fn
-    killed = ((monitoring, "decided", lambda: check(PIPELINE, SECOND)),
-              (promotion, "journaled", lambda: judge(PIPELINE, 2, SECOND)))  # fmt: skip
+    killed: tuple[tuple[Any, str, Callable[[], Any]], ...] = (
+        (monitoring, "decided", lambda: check(PIPELINE, SECOND)),
+        (promotion, "journaled", lambda: judge(PIPELINE, 2, SECOND)),
+    )
     for stage, step, flow in killed:
         name = stage.__name__.split(".")[1]
         killer = mock.patch(f"tasks.{name}.fault_point", _killer(f"{name}.{step}"))
