@@ -21,7 +21,7 @@ from tasks.core.results import Check, Decision, Snapshot, Verdict, Window
 from tasks.retrying import CACHED, STEP
 from tasks.session import Session
 from tasks.training import labelled_rows
-from tasks.versions import facts_of, recipe_of
+from tasks.versions import facts_of
 
 _OUTCOMES = {Verdict.PASS: "would help", Verdict.FAIL: "would not help", Verdict.UNKNOWN: "cannot tell"}
 
@@ -47,12 +47,6 @@ def ask_champion(session: Session, snapshot: Snapshot, recipe: Recipe, champion:
         predicted, _ = evidence.ask(session, champion, recipe.metric, rows.iloc[positions], tries=1)
     limit = probe.limit_of_breach(session.journal.entries("monitoring"), token, champion.number)
     return Stretch(positions, predicted, champion.number, champion.sha256, limit)
-
-
-def recipes_of(champion: ModelVersion, wanted: Recipe) -> list[Recipe]:
-    """The champion's family and parameters in the pipeline's present recipe, with each length of history."""
-    own = recipe_of(champion)
-    return probe.recipes_like(wanted, own.family, own.parameters, own.history)
 
 
 def key_of(stretch: Stretch, snapshot: Snapshot, recipes: Sequence[Recipe], code_digest: str, margin: float) -> str:

@@ -3,12 +3,14 @@
 The ground is that of the failing vendors: a champion of day 40, a world that turned on day 45.
 """
 
+import json
 from unittest import mock
 
 import pytest
 
 from benchmarks.ground import DAY, PIPELINE, SECOND, START, prepare
 from flows import training as flow
+from tasks.adapters import registry
 from tasks.core import championship
 from tasks.core.errors import ServerUnavailable
 from tasks.core.explanation import came_from, explanation_page
@@ -100,6 +102,15 @@ def test_a_first_training_is_not_probed(ground):
     with mock.patch.object(flow.promotion, "read_champion", return_value=None), pytest.raises(Searching):
         flow.training_flow.fn(PIPELINE, SECOND, "no champion", breach(ground, SECOND))
     assert last(ground, "probe") is None
+
+
+def test_a_champion_whose_recipe_cannot_be_read_is_not_probed_and_blocks_no_retraining(ground):
+    kept = json.loads(registry.champion_of(PIPELINE).tags["keepfit.recipe"]) | {"family": {"kind": "gone"}}
+    registry.tag_version(PIPELINE, 1, {"keepfit.recipe": json.dumps(kept)})
+    with pytest.raises(Searching):
+        flow.training_flow.fn(PIPELINE, SECOND, "performance", breach(ground, SECOND))
+    assert last(ground, "probe") is None
+    assert any("recipe of version 1 cannot be read" in line for line in ground.alerts)
 
 
 def test_a_registry_that_does_not_answer_is_not_an_answer(ground):
