@@ -13,7 +13,7 @@ from tasks.core.durations import format_duration
 from tasks.core.errors import ConfigInvalid, DataRejected
 from tasks.core.features import ROW_ID
 from tasks.core.fitting import LABEL
-from tasks.core.governor import PastTraining
+from tasks.core.governor import Outcome, PastTraining
 from tasks.core.history import History, Past
 from tasks.core.ledger import Look
 from tasks.core.policies import Policy
@@ -21,6 +21,8 @@ from tasks.core.probe import Refitter, refit_untimed
 from tasks.core.rehearsal import Contestant, Setting, Trainer
 from tasks.core.results import Check, Verdict, Window
 from tasks.core.sight import Sight
+
+_TRAINED = frozenset({"promoted", "refused"})
 
 
 @dataclass(frozen=True)
@@ -58,9 +60,10 @@ class _Serving:
 
 @dataclass(frozen=True)
 class _Decided:
+    """`outcome`: how the training ended that was decided on; None: there was none, or no first one could be made."""
+
     asked: bool = False
-    trained: bool = False
-    promoted: bool = False
+    outcome: Outcome | None = None
     reason: str = ""
     seconds: float = 0.0
     remedy: str = ""
@@ -111,10 +114,14 @@ def simulate(  # noqa: PLR0913 - a history, how to decide in it, and who fits
     for as_of, end in pairwise(moments):
         setting = change.setting if change is not None and as_of >= change.at else setting
         decided = _decide(history.at(as_of), as_of - before, setting, policy, serving, fit, refitter)
+        if decided.outcome:
+            serving.trainings.append(PastTraining(as_of, decided.outcome, decided.seconds))
         before = as_of
         rows, score = _serve(history, Window(as_of, end), serving.champion, setting)
-        yield Period(as_of, end, rows, score, serving.champion.number if serving.champion else 0, decided.asked,
-                     decided.trained, decided.promoted, decided.reason, decided.seconds, decided.remedy)  # fmt: skip
+        yield Period(
+            as_of, end, rows, score, serving.champion.number if serving.champion else 0, decided.asked,
+            decided.outcome in _TRAINED, decided.outcome == "promoted", decided.reason, decided.seconds, decided.remedy,
+        )  # fmt: skip
 
 
 def _decide(  # noqa: PLR0913, PLR0917 - all that a decision may use
@@ -136,8 +143,7 @@ def _decide(  # noqa: PLR0913, PLR0917 - all that a decision may use
     wanted = policy.gated and probe.is_wanted(setting.probe, setting.strategy)
     probed, seconds = _probe(sight, refitter) if wanted else (None, 0.0)
     if probed and (held := probe.held_back(probed)):
-        serving.trainings.append(PastTraining(past.as_of, held, seconds))
-        return _Decided(reason=f"{answer.reason}; {held} by the probe: {probed.reason}", seconds=seconds, remedy=remedy)
+        return _Decided(False, held, f"{answer.reason}; {held} by the probe: {probed.reason}", seconds, remedy)
     told = _train(past, setting, policy, serving, fit, answer.reason)
     return replace(told, remedy=remedy, seconds=told.seconds + seconds)
 
@@ -154,16 +160,11 @@ def _probe(sight: Sight, refitter: Refitter) -> tuple[Check | None, float]:
         return None, 0.0
     refits, seconds = refitter(rows, recipes, fresh)
     stretch = rows.iloc[fresh]
-    predicted, margin, limit = rehearsal.predictions(champion, stretch), probe.margin_of(setting.gates), sight.limit
-    return probe.judge_probe(
-        stretch,
-        metric=setting.metric,
-        champion=predicted,
-        refits=refits,
-        margin=margin,
-        limit=limit,
-        seed=setting.seed,
-    ), seconds
+    check = probe.judge_probe(
+        stretch, metric=setting.metric, champion=rehearsal.predictions(champion, stretch), refits=refits,
+        margin=probe.margin_of(setting.gates), limit=sight.limit, seed=setting.seed,
+    )  # fmt: skip
+    return check, seconds
 
 
 def _train(past: Past, setting: Setting, policy: Policy, serving: _Serving, fit: Trainer, why: str) -> _Decided:
@@ -171,8 +172,7 @@ def _train(past: Past, setting: Setting, policy: Policy, serving: _Serving, fit:
     try:
         candidate = rehearsal.contestant(past, setting, fit, serving.models + 1, serving.champion)
     except DataRejected as error:
-        serving.trainings += [PastTraining(past.as_of, "failed")] if asked else []
-        return _Decided(asked, reason=f"{why}; no training: {error}")
+        return _Decided(asked, "failed" if asked else None, f"{why}; no training: {error}")
     serving.models += 1
     told, promoted = f"{why}; version {candidate.number} serves", True
     if policy.gated:
@@ -180,10 +180,9 @@ def _train(past: Past, setting: Setting, policy: Policy, serving: _Serving, fit:
         serving.looks += [look] if look else []
         promoted = answer.passed
         told = f"{why}; version {candidate.number} {'promoted' if promoted else 'refused'}: {answer.reason}"
-    serving.trainings.append(PastTraining(past.as_of, "promoted" if promoted else "refused"))
     if promoted:
         serving.champion = candidate
-    return _Decided(asked, True, promoted, told, candidate.trained.seconds)
+    return _Decided(asked, "promoted" if promoted else "refused", told, candidate.trained.seconds)
 
 
 def _serve(history: History, window: Window, champion: Contestant | None, setting: Setting) -> tuple[int, float | None]:

@@ -15,9 +15,9 @@ from tasks.core.features import EVENT_TIME, ROW_ID
 from tasks.core.fitting import LABEL
 from tasks.core.history import KNOWN_AT, History
 from tasks.core.policies import DriftedShare, EveryWindow, Keepfit, Never, PerformanceThreshold
-from tasks.core.results import Window
+from tasks.core.results import Check, Verdict, Window
 from tasks.core.simulation import moments_between, simulate
-from tasks.core.triggers import DataDrift
+from tasks.core.triggers import DataDrift, NewLabels
 from tests.tasks.core.histories import DAY, SETTING, START, moments, tables
 
 DECIDING = (DriftedShare(), PerformanceThreshold(), Keepfit())
@@ -162,6 +162,39 @@ def test_the_simulator_asks_the_probe_before_it_trains_and_counts_what_that_cost
     assert all((p.asked, p.trained, p.remedy, p.fit_seconds) == (False, False, "retrain", 7.0) for p in held)
     assert any("circuit_breaker" in p.reason for p in probed), "no storm of probes either"
     assert any(p.asked for p in run(Keepfit(), history, replace(setting, probe="never")))
+
+
+def timed(rows, tried):
+    """A training as usual, which is said to take half a minute."""
+    return replace(rehearsal.train(rows, tried), seconds=30.0)
+
+
+def test_every_training_is_held_against_the_budget_by_what_it_and_its_probe_cost():
+    remembered = []
+
+    class Always(Keepfit):
+        def asks(self, _sight, trainings):
+            remembered[:] = [trainings]
+            return Check("always", Verdict.FAIL, "it is time")
+
+    def refitter(rows, recipes, positions):
+        return probe.refit(rows, recipes, positions), 7.0
+
+    history = History.of(*tables(moves_on=110, changes_on=100, per_day=16))
+    periods = list(simulate(history, SETTING, Always(), moments(), timed, refitter=refitter))
+    assert {p.fit_seconds for p in periods} == {30.0, 7.0, 37.0}
+    past = [(one.decided_at, one.cpu_seconds) for one in remembered[0]]
+    assert past == [(p.as_of, p.fit_seconds) for p in periods]
+
+
+def test_a_budget_of_cpu_minutes_lets_so_many_trainings_pass_and_no_more():
+    limits = SETTING.governor.model_copy(update={"cpu_minutes": 1.25, "period": 365 * DAY, "give_up_after": 9})
+    setting = replace(SETTING, triggers=(NewLabels(at_least=1),), governor=limits, probe="never")
+    periods = run(Keepfit(), History.of(*tables()), setting, trainer=timed)
+    assert [p.trained for p in periods] == [True] * 3 + [False] * 4
+    assert ["cpu_budget: 1.5 CPU minutes within 365d, the budget is 1.25" in p.reason for p in periods] == [
+        not p.trained for p in periods
+    ]
 
 
 @pytest.mark.parametrize(("begins", "told"), [(93, True), (106, False)])
