@@ -81,31 +81,13 @@ def _simulate(
     policies: Sequence[Policy],
     moments: Sequence[datetime],
 ) -> list[Run]:
-    code, key = code_digest(), simulation.key_of
     # Where each model is fitted like its champion, nothing can be fitted before the policies have chosen one.
     known = setting.strategy.kind == "new_search" and any(policy.kind == "every_window" for policy in policies)
-    ahead = moments[:-1] if known else []
-    bar = reporting.begin_progress("simulation", session.pipeline, "trainings fitted and policies simulated")
-    done, total = 0, len(ahead) + len(policies)
+    ahead, code = moments[:-1] if known else [], code_digest()
+    plays = [Play(policy.kind, setting, policy, tuple(moments)) for policy in policies]
+    what = "trainings fitted and policies simulated"
+    step = reporting.count_progress("simulation", session.pipeline, what, len(ahead) + len(plays))
     with task_runner(config.runner) as pool:
         # What the schedule fits, the other policies find: first all trainings side by side, then all policies.
-        fits = [
-            pool.submit(simulation.rehearse_training, parameters={
-                "pinned": pinned, "setting": setting, "as_of": as_of, "code_digest": code,
-                "key": key(pinned, code, setting, as_of)})
-            for as_of in ahead
-        ]  # fmt: skip
-        for future in fits:
-            future.result()
-            reporting.move_progress(bar, done := done + 1, total)
-        plays = [Play(policy.kind, setting, policy, tuple(moments)) for policy in policies]
-        futures = [
-            pool.submit(simulation.simulate_policy, parameters={
-                "pinned": pinned, "play": play, "code_digest": code, "key": key(pinned, code, play)})
-            for play in plays
-        ]  # fmt: skip
-        runs = []
-        for future in futures:
-            runs.append(simulation.run_of(future.result()))
-            reporting.move_progress(bar, done := done + 1, total)
-    return runs
+        simulation.fit_ahead(pool, pinned, setting, ahead, code, step)
+        return simulation.play_all(pool, pinned, plays, code, step)
