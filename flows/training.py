@@ -106,7 +106,7 @@ def _probe(config: PipelineConfig, session: Session, snapshot: Snapshot, token: 
     stretch = probing.ask_champion(session, snapshot, recipes[0], champion, token)
     key = probing.key_of(stretch, snapshot, recipes, code_digest(), margin)
     told = probing.probe_retraining(session.store, snapshot, recipes, stretch, margin, key)
-    return probing.record_probe(session, snapshot, stretch, told, token)
+    return probing.record_probe(session, stretch, told, token)
 
 
 def _cost(config: PipelineConfig, meter: Meter, tried: Sequence[Tried] | None) -> dict[str, float | None]:

@@ -5,6 +5,7 @@ The ground is that of the failing vendors: a champion of day 40, a world that tu
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from unittest import mock
 
 import numpy as np
@@ -65,7 +66,7 @@ def test_a_breach_that_no_row_to_learn_from_shows_is_postponed_before_any_search
     assert flow.training_flow.fn(PIPELINE, as_of, "performance", breach(ground, as_of)) == (0, "postponed")
     probe, training = last(ground, "probe").decision, last(ground, "training").decision
     assert (probe.outcome, training.outcome) == ("would not help", "postponed")
-    assert probe.window.end <= START + 43 * DAY
+    assert START + 35 * DAY <= probe.window.start < probe.window.end <= START + 43 * DAY
     assert probe.evidence["seconds"] > 0
     assert training.evidence["cpu_seconds"] is not None
     entries = ground.session(SECOND).journal.entries()
@@ -134,12 +135,14 @@ def test_the_champion_is_asked_about_no_row_that_it_has_learnt_from(ground):
     assert 0 < len(fresh) < len(tuning)
     stretch = probing.ask_champion.fn(session, snapshot, recipe, champion, "t")
     assert list(stretch.positions) == list(fresh)
+    times = rows[EVENT_TIME].iloc[fresh]
+    assert (stretch.window.start, stretch.window.end) == (times.min(), times.max() + timedelta(microseconds=1))
     assert len(stretch.champion) == len(fresh)
 
 
 def test_every_part_of_a_probe_is_part_of_its_key(ground):
     champion, config = registry.champion_of(PIPELINE), load_pipeline(PIPELINE, load_settings())
-    stretch = Stretch(np.arange(3), np.zeros(3), 1, champion.sha256, 0.75)
+    stretch = Stretch(np.arange(3), np.zeros(3), None, 1, champion.sha256, 0.75)
     snapshot, recipe = facts_of(champion).snapshot, flow._open_recipe(config, 0)
     given = {"stretch": stretch, "snapshot": snapshot, "recipes": [recipe], "code_digest": "code", "margin": 0.1}
     changes = [
