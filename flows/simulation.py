@@ -5,10 +5,9 @@ from datetime import datetime, timedelta
 
 from prefect import flow
 
-from config.opening import open_pipeline
 from config.schema import PipelineConfig
-from flows.naming import run_id, run_name
-from flows.running import task_runner
+from flows.naming import run_name
+from flows.running import begin_run, task_runner
 from tasks import reporting, simulation
 from tasks.adapters.provenance import code_digest
 from tasks.core import dossiers
@@ -43,7 +42,7 @@ def simulation_flow(
     Returns:
         The periods of each policy, the table, and links to the MLflow run.
     """
-    config, session = open_pipeline(pipeline, None, run_id())
+    config, session = begin_run(pipeline)
     with session.hold("simulation"):
         setting, pinned = setting_of(config), simulation.pin_history(session)
         moments = moments_between(pinned.span, every, start, end)

@@ -6,12 +6,11 @@ from datetime import datetime
 from prefect import flow
 
 from config.load import config_digest
-from config.opening import open_pipeline
 from config.runners import Dask
 from config.schema import PipelineConfig
-from flows.naming import run_id, run_name
+from flows.naming import run_name
 from flows.promotion import promotion_flow
-from flows.running import task_runner
+from flows.running import begin_run, task_runner
 from tasks import probing, promotion, reporting, training
 from tasks.adapters.processes import Meter
 from tasks.adapters.provenance import code_digest
@@ -42,7 +41,7 @@ def training_flow(
         The number of the registered version and what promotion decided; 0 and postponed or spared, where a probe said
         before the search that a retraining comes too early or would not help.
     """
-    config, session = open_pipeline(pipeline, as_of, run_id())
+    config, session = begin_run(pipeline, as_of)
     meter = Meter.start()
     with session.hold("training"):
         reconcile(session)

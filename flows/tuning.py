@@ -5,11 +5,10 @@ from datetime import datetime, timedelta
 
 from prefect import flow
 
-from config.opening import open_pipeline
 from config.proposal import snippet_of
 from config.schema import PipelineConfig
-from flows.naming import run_id, run_name
-from flows.running import task_runner
+from flows.naming import run_name
+from flows.running import begin_run, task_runner
 from flows.simulation import setting_of
 from tasks import reporting, simulation
 from tasks.adapters.provenance import code_digest
@@ -42,7 +41,7 @@ def tuning_flow(
     Returns:
         What came out, the YAML to take it over ("" where nothing is to change), and links to the MLflow run.
     """  # noqa: D205
-    config, session = open_pipeline(pipeline, None, run_id())
+    config, session = begin_run(pipeline)
     with session.hold("simulation"):
         setting, pinned = setting_of(config), simulation.pin_history(session)
         moments = moments_between(pinned.span, every, start, end)
