@@ -37,7 +37,7 @@ def unchanged(world: str, n: int, columns: int, rng: np.random.Generator) -> Sid
     """
     days, m = REFERENCE_DAYS, min(max(6 * n, LEAST_REFERENCE), BOUND)
     if world == "hourly":
-        hours = np.arange(5_000 + n) * 1.0
+        hours: Floats = np.arange(5_000 + n, dtype="float64")
     else:
         inside, after = rng.uniform(0, days, m), days + rng.uniform(0, WINDOW_DAYS, min(n, BOUND))
         hours = 24 * np.concatenate([np.sort(inside), np.sort(after)])
@@ -46,8 +46,8 @@ def unchanged(world: str, n: int, columns: int, rng: np.random.Generator) -> Sid
     frame[PREDICTION] = _prediction(frame)
     times = (START + (hours * 3.6e9).astype("int64").astype("timedelta64[us]")).astype("datetime64[us]")
     frame[EVENT_TIME] = frame[PREDICTION_TIME] = pd.DatetimeIndex(times, tz="UTC")
-    texts = tuple(name for name in frame if frame[name].dtype.kind not in "fMiu")
-    numbers = tuple(name for name in frame if str(name).startswith("column") and name not in texts)
+    texts = tuple(str(name) for name in frame if frame[name].dtype.kind not in "fMiu")
+    numbers = tuple(str(name) for name in frame if str(name).startswith("column") and name not in texts)
     split = 5_000 if world == "hourly" else m
     return Sides(frame[:split], frame[split:].reset_index(drop=True), Features(numbers, texts))
 

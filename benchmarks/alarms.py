@@ -52,7 +52,7 @@ def check(sides: Sides, seed: int, **settings: object) -> Tally:
     from tasks.core.pairs import prepare
     from tasks.core.results import Check, Verdict
 
-    config, features = Drift(**settings), sides.features  # type: ignore[arg-type]
+    config, features = Drift(**settings), sides.features
     numbers = [*features.numerical, PREDICTION]
     pairs = prepare(sides.reference, sides.current, numbers, features.categorical)
     distances = {name: distance(pair, config.method(pair)) for name, pair in pairs.items() if len(pair.current)}

@@ -54,14 +54,15 @@ def drawn(case: Case, rng: np.random.Generator, parts: int = 1) -> Data:
     rows, days = parts * case.rows, parts * case.days
     day = np.arange(rows) * days // rows
     truth = rng.normal(size=rows)
-    seen = [
+    champion, candidate = (
         truth + size * (np.sqrt(1 - case.alike) * rng.normal(size=rows)
                         + np.sqrt(case.alike) * rng.normal(size=days)[day])
         for size in case.noise
-    ]  # fmt: skip
+    )  # fmt: skip
     if problem_of(case.metric) == "regression":
-        return Data(truth, *seen, day)
-    return Data((truth + 0.5 * rng.normal(size=rows) > 0.5).astype(int), *(1 / (1 + np.exp(-p)) for p in seen), day)
+        return Data(truth, champion, candidate, day)
+    happens = (truth + 0.5 * rng.normal(size=rows) > 0.5).astype(int)
+    return Data(happens, 1 / (1 + np.exp(-champion)), 1 / (1 + np.exp(-candidate)), day)
 
 
 def keepfit(metric: MetricName, data: Data, seed: int) -> str:

@@ -79,6 +79,10 @@ def _mlflow(registry: bool) -> Callable[[Injection], _Replaced]:
     return replaced
 
 
+def _of_journal(uri: Any) -> bool:
+    return str(uri).rstrip("/").endswith("/decisions")
+
+
 def _tables(journal: bool) -> Callable[[Injection], _Replaced]:
     """Delta Lake fails to open a table, to read its files, or to write to it; the journal is a table of its own."""
 
@@ -86,8 +90,7 @@ def _tables(journal: bool) -> Callable[[Injection], _Replaced]:
         import deltalake
         import pyarrow.dataset as ds
 
-        of_journal = lambda uri: str(uri).rstrip("/").endswith("/decisions")  # noqa: E731
-        opened = injection.wrap(lambda *_, **__: None, "open", lambda uri: of_journal(uri) == journal)
+        opened = injection.wrap(lambda *_, **__: None, "open", lambda uri: _of_journal(uri) == journal)
 
         class Table(deltalake.DeltaTable):  # type: ignore[misc]
             def __init__(self, table_uri: Any, *given: Any, **named: Any) -> None:
@@ -111,7 +114,7 @@ def _tables(journal: bool) -> Callable[[Injection], _Replaced]:
             return made
 
         def mine(table: Any, *_: Any, **__: Any) -> bool:
-            return of_journal(table.table_uri) == journal
+            return _of_journal(table.table_uri) == journal
 
         yield deltalake, "DeltaTable", Table
         yield deltalake, "write_deltalake", injection.wrap(deltalake.write_deltalake, "write", mine)
@@ -160,7 +163,8 @@ def _mlflow_error(_mode: Mode) -> Exception:
     from mlflow.exceptions import MlflowException
     from mlflow.protos.databricks_pb2 import INTERNAL_ERROR
 
-    return MlflowException("injected", error_code=INTERNAL_ERROR)
+    error: Exception = MlflowException("injected", error_code=INTERNAL_ERROR)
+    return error
 
 
 def _table_error(mode: Mode) -> Exception:

@@ -16,7 +16,8 @@ from benchmarks.ground import PIPELINE, SECOND, Ground, prepare
 from benchmarks.results import Row, load
 from tasks.core.errors import KeepfitError
 
-STAGES = ("training", "promotion", "monitoring", "scoring", "reconciliation")
+STAGES = ("training", "retraining", "promotion", "monitoring", "scoring", "reconciliation")
+_BEGINNING = {"retraining": "breached", "reconciliation": "killed"}
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class State:
     receipts: tuple[int, ...]
     started: tuple[str, ...]
     predictions: int
+    probes: int
     decided: tuple[str, ...]
     told: tuple[str, ...]
     unsound: tuple[str, ...]
@@ -35,7 +37,7 @@ class State:
     @property
     def facts(self) -> tuple[Any, ...]:
         """What has to be the same whatever failed on the way."""
-        return self.champion, self.previous, self.receipts, self.started, self.predictions
+        return self.champion, self.previous, self.receipts, self.started, self.predictions, self.probes
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,8 @@ class Ended:
         ]
 
 
-def flow_of(stage: str) -> Callable[[], Any]:
-    """The stage's flow, as of the second moment."""
+def flow_of(stage: str, token: str) -> Callable[[], Any]:
+    """The stage's flow, as of the second moment; a retraining is a training that a breach asked for by its token."""
     from flows.monitoring import monitoring_flow
     from flows.promotion import promotion_flow
     from flows.reconciliation import reconciliation_flow
@@ -91,6 +93,7 @@ def flow_of(stage: str) -> Callable[[], Any]:
 
     return {
         "training": lambda: training_flow.fn(PIPELINE, SECOND, "a benchmark"),
+        "retraining": lambda: training_flow.fn(PIPELINE, SECOND, "performance", token),
         "promotion": lambda: promotion_flow.fn(PIPELINE, 2, SECOND),
         "monitoring": lambda: monitoring_flow.fn(PIPELINE, SECOND),
         "scoring": lambda: scoring_flow.fn(PIPELINE, SECOND),
@@ -100,8 +103,8 @@ def flow_of(stage: str) -> Callable[[], Any]:
 
 def run(ground: Ground, stage: str, vendor: str, at: int, mode: Mode) -> Ended:
     """One run of a stage's flow with a vendor that fails at its `at`-th call, and the next run without; 0: never."""
-    flow, error = flow_of(stage), None
-    ground.restore("killed" if stage == "reconciliation" else "whole")
+    flow, error = flow_of(stage, ground.token), None
+    ground.restore(_BEGINNING.get(stage, "whole"))
     with ground.inside():
         with ground.run() as me, failing(vendor, at or 1_000_000, mode) as injection:
             try:
@@ -130,6 +133,7 @@ def _state(ground: Ground, run_id: str, *, verify: bool = False) -> State:
         aliases.get("champion"), aliases.get("previous"),
         tuple(d.evidence["version"] for d in decisions if (d.kind, d.outcome) == ("promotion", "promoted")),
         tuple(ground.started), session.store.rows("predictions"),
+        sum(d.kind == "probe" for d in decisions),
         tuple(d.evidence["token"] for d in decisions if d.outcome == "triggered"),
         tuple(str(d.verdict) for d in decisions if d.run_id == run_id), tuple(unsound),
     )  # fmt: skip

@@ -11,7 +11,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -72,6 +72,7 @@ class Ground:
     alerts: list[str] = field(default_factory=list)
     running: list[Any] = field(default_factory=list)
     runs: int = 0
+    token: str = ""
 
     @contextlib.contextmanager
     def inside(self) -> Iterator["Ground"]:
@@ -249,10 +250,12 @@ def _without_prefect(ground: Ground) -> Iterator[None]:
 def prepare(folder: Path) -> Ground:
     """A champion of day 40 whose world turned on day 45, its predictions, and a better candidate of day 90.
 
-    Of two batches the champion has scored the first. Kept beside it: the same after runs that were killed.
+    Of two batches the champion has scored the first. Kept beside it: the same after runs that were killed, and after a
+    check that saw the breach and asked for a retraining by `token`.
     """
     from config.load import load_pipeline
     from config.settings import load_settings
+    from flows.monitoring import monitoring_flow
     from flows.promotion import promotion_flow
     from flows.scoring import scoring_flow
 
@@ -272,6 +275,11 @@ def prepare(folder: Path) -> Ground:
         ground.keep("whole")
         _kill(ground)
         ground.keep("killed")
+    ground.restore("whole")
+    with ground.inside(), ground.run():
+        monitoring_flow.fn(PIPELINE, SECOND)
+        (ground.token,) = ground.started
+        ground.keep("breached")
     return ground
 
 
@@ -281,8 +289,10 @@ def _kill(ground: Ground) -> None:
     from tasks import training
 
     check, judge = monitoring.monitoring_flow.fn, promotion.promotion_flow.fn
-    killed = ((monitoring, "decided", lambda: check(PIPELINE, SECOND)),
-              (promotion, "journaled", lambda: judge(PIPELINE, 2, SECOND)))  # fmt: skip
+    killed: tuple[tuple[Any, str, Callable[[], Any]], ...] = (
+        (monitoring, "decided", lambda: check(PIPELINE, SECOND)),
+        (promotion, "journaled", lambda: judge(PIPELINE, 2, SECOND)),
+    )
     for stage, step, flow in killed:
         name = stage.__name__.split(".")[1]
         killer = mock.patch(f"tasks.{name}.fault_point", _killer(f"{name}.{step}"))

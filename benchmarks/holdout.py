@@ -20,7 +20,7 @@ from tasks.core.gates import BeatsChampion, GateEvidence
 from tasks.core.gates.contest import LOOKS
 from tasks.core.ledger import Look, times_looked
 from tasks.core.metrics import MetricName, gain, score
-from tasks.core.results import Window
+from tasks.core.results import Number, Window
 
 ROWS, DAYS, UNSEEN, GOAL = 2_000, 40, 50_000, 0.05
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -53,7 +53,7 @@ def equals(rng: np.random.Generator) -> Attack:
     actual = rng.normal(size=ROWS)
 
     def model(_last: bool = False) -> np.ndarray:
-        return actual + np.sqrt(0.5) * (rng.normal(size=ROWS) + rng.normal(size=DAYS)[BLOCKS])
+        return np.asarray(actual + np.sqrt(0.5) * (rng.normal(size=ROWS) + rng.normal(size=DAYS)[BLOCKS]))
 
     return Attack("mae", actual, model(), model)
 
@@ -66,7 +66,8 @@ def coins(rng: np.random.Generator) -> Attack:
 
 def boosting(rng: np.random.Generator) -> Attack:
     """Guess, keep what scored well, turn what scored badly, submit the majority at last (Blum & Hardt 2015)."""
-    base, heard = coins(rng), []
+    base = coins(rng)
+    heard: list[tuple[np.ndarray, float]] = []
 
     def ask(last: bool) -> np.ndarray:
         if not (last and heard):
@@ -126,12 +127,13 @@ def promoted(attack: Attack, judge: str, candidates: int, seed: int) -> int | No
         candidate = attack.ask(place == limit)
         if judge == "higher score":
             scores = [score(attack.metric, attack.actual, each) for each in (candidate, attack.champion)]
-            told: float | None = gain(attack.metric, *scores)
-            passed = told > 0
+            gained = gain(attack.metric, *scores)
+            told: Number = gained
+            passed = gained > 0
         else:
             check = gate.judge(replace(base, candidate=candidate))
             told, passed = check.numbers["difference"], check.passed
-        if told is not None:
+        if isinstance(told, float):
             attack.learn(candidate, told)
             if judge == "keepfit":
                 looks.append(Look(place, 0, WINDOW))

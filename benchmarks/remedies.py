@@ -41,6 +41,7 @@ import pandas as pd
 from benchmarks.results import Row, load
 from tasks.core import fitting, rehearsal, sample, simulation
 from tasks.core.features import EVENT_TIME
+from tasks.core.fitting import Recipe
 from tasks.core.history import History
 from tasks.core.policies import Keepfit
 from tasks.core.rehearsal import Setting, Trained
@@ -84,6 +85,8 @@ def history(seed: int, setting_of_file: Any, folder: Path) -> tuple[History, set
             path = folder / name.replace("/", "-")
             path.write_bytes(content)
             kept = ingestion.keep_raw.fn(session, path, name.split("/")[0])
+            if kept is None:
+                raise ValueError(f"{name} holds what another file held")
             if kept.kind == "events":
                 judged = ingestion.judge_events.fn(
                     session, kept, config.source, config.columns, config.validation.expectations,
@@ -102,9 +105,8 @@ def history(seed: int, setting_of_file: Any, folder: Path) -> tuple[History, set
 def play(past: History, setting: Setting) -> tuple[list[Period], list[datetime]]:
     """The periods as the pipeline's file decides them, and since when each version's training rows reach back."""
     since: list[datetime] = []
-    tried = rehearsal.recipes(setting)
 
-    def trainer(rows: pd.DataFrame) -> Trained:
+    def trainer(rows: pd.DataFrame, tried: Sequence[Recipe]) -> Trained:
         trained = rehearsal.train(rows, tried)
         seen = fitting.seen_positions(rows, setting.split, trained.recipe.history)
         since.append(rows[EVENT_TIME].iloc[seen].min().to_pydatetime())

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import mock
 
 from benchmarks.results import Row, load
 from tasks import monitoring, training
@@ -33,8 +34,11 @@ from tasks.versions import tags_of
 START = datetime(2024, 6, 1, tzinfo=UTC)
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 GOVERNOR = Governor(cooldown=7 * DAY, budget=50, period=365 * DAY, min_new_labels=0, give_up_after=3)
-_SAME = (Check(name, Verdict.PASS, "no sign") for name in ("data", "data_drift", "prediction_drift"))
-SEEN = Observation(*_SAME, Check("performance", Verdict.FAIL, "beyond the limit"), (), 500)
+SEEN = Observation(
+    data=Check("data", Verdict.PASS, "no sign"), data_drift=Check("data_drift", Verdict.PASS, "no sign"),
+    prediction_drift=Check("prediction_drift", Verdict.PASS, "no sign"),
+    performance=Check("performance", Verdict.FAIL, "beyond the limit"), columns=(), rows=500,
+)  # fmt: skip
 
 
 def champion() -> ModelVersion:
@@ -92,11 +96,8 @@ def world() -> Iterator[World]:
         def run_deployment(_name: str, *, idempotency_key: str, **_given: object) -> SimpleNamespace:
             return made.runs.setdefault(idempotency_key, SimpleNamespace(id=f"run-{len(made.runs)}"))
 
-        real, prefect.deployments.run_deployment = prefect.deployments.run_deployment, run_deployment
-        try:
+        with mock.patch.object(prefect.deployments, "run_deployment", run_deployment):
             yield made
-        finally:
-            prefect.deployments.run_deployment = real
 
 
 def same_breach(ground: World, count: int) -> None:

@@ -1,6 +1,5 @@
 """Opens a pipeline for one run: its checked configuration and the session that its tasks work in."""
 
-import gc
 from datetime import UTC, datetime
 
 from config.load import load_pipeline
@@ -9,9 +8,6 @@ from config.settings import Settings, load_settings
 from tasks.adapters.store import Store
 from tasks.core.errors import ConfigInvalid
 from tasks.session import Session
-
-_GARBAGE = (100_000, 50, 50)
-"""Python's own 700 looks through the vendors' million objects again and again: a fifth of what importing them takes."""
 
 
 def open_pipeline(
@@ -23,7 +19,6 @@ def open_pipeline(
         NotFound: there is no such pipeline.
         ConfigInvalid: its file is wrong, or `as_of` has no time zone.
     """
-    gc.set_threshold(*_GARBAGE)
     settings = settings or load_settings()
     config = load_pipeline(name, settings)
     if as_of is not None and as_of.tzinfo is None:

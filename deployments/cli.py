@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from tasks.adapters.processes import collect_garbage_rarely
 from tasks.core.errors import KeepfitError
 
 _COMMANDS = ("stack", "pipelines", "runs", "deploy", "demo", "simulate", "tune")
@@ -58,6 +59,7 @@ def _version() -> str:
 def main() -> None:
     """Run the command line. Exit status: 0 done, 1 a Keepfit error, 2 wrong usage, 130 interrupted."""
     os.umask(0o077)
+    collect_garbage_rarely()
     sys.exit(_run())
 
 

@@ -4,12 +4,12 @@ from datetime import datetime
 
 from prefect import flow
 
-from config.opening import open_pipeline
 from config.schema import PipelineConfig
 from flows.ingestion import ingestion_flow
 from flows.monitoring import monitoring_flow
-from flows.naming import run_id, run_name
+from flows.naming import run_name
 from flows.promotion import reconsider
+from flows.running import begin_run
 from flows.scoring import scoring_flow
 from tasks import monitoring, promotion, reporting
 from tasks.core import dossiers
@@ -30,7 +30,7 @@ def cycle_flow(pipeline: str, as_of: datetime | None = None) -> dict[str, str]:
     Returns:
         One line per step.
     """
-    config, session = open_pipeline(pipeline, as_of, run_id())
+    config, session = begin_run(pipeline, as_of)
     with session.hold("cycle"):
         reconcile(session)
         ingested = ingestion_flow(pipeline, session.as_of)

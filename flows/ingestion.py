@@ -5,9 +5,9 @@ from pathlib import Path
 
 from prefect import flow
 
-from config.opening import open_pipeline
 from config.schema import PipelineConfig
-from flows.naming import is_step, run_id, run_name
+from flows.naming import is_step, run_name
+from flows.running import begin_run
 from tasks import ingestion, reporting
 from tasks.adapters.leases import Lease
 from tasks.adapters.sources import FolderLabels
@@ -28,7 +28,7 @@ def ingestion_flow(pipeline: str, as_of: datetime | None = None) -> list[str]:
     Returns:
         What became of each new delivery: its name and its outcome.
     """
-    config, session = open_pipeline(pipeline, as_of, run_id())
+    config, session = begin_run(pipeline, as_of)
     with session.hold("ingestion") as lease:
         repairs = () if is_step() else reconcile(session).done
         events = ingestion.list_deliveries(config.source, session)

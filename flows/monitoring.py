@@ -4,11 +4,11 @@ from datetime import datetime
 
 from prefect import flow
 
-from config.opening import open_pipeline
 from config.schema import PipelineConfig
 from config.settings import load_settings
-from flows.naming import is_step, run_id, run_name
+from flows.naming import is_step, run_name
 from flows.promotion import reconsider
+from flows.running import begin_run
 from tasks import estimating, monitoring, promotion, reporting
 from tasks.adapters.registry import ModelVersion
 from tasks.core import dossiers
@@ -36,7 +36,7 @@ def monitoring_flow(pipeline: str, as_of: datetime | None = None) -> tuple[str, 
     Raises:
         NoChampion: the registry answers that the pipeline has no champion yet.
     """
-    config, session = open_pipeline(pipeline, as_of, run_id())
+    config, session = begin_run(pipeline, as_of)
     with session.hold("monitoring"):
         if not is_step():
             reconcile(session)

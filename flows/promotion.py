@@ -4,9 +4,9 @@ from datetime import datetime
 
 from prefect import flow
 
-from config.opening import open_pipeline
 from config.schema import PipelineConfig
-from flows.naming import is_step, run_id, run_name
+from flows.naming import is_step, run_name
+from flows.running import begin_run
 from tasks import evidence, promotion, reporting
 from tasks.adapters.leases import Lease
 from tasks.adapters.registry import ModelVersion
@@ -29,7 +29,7 @@ def promotion_flow(pipeline: str, version: int, as_of: datetime | None = None) -
     Returns:
         The outcome (promoted or refused) and the reason.
     """
-    config, session = open_pipeline(pipeline, as_of, run_id())
+    config, session = begin_run(pipeline, as_of)
     with session.hold("promotion") as lease:
         if not is_step():
             reconcile(session)

@@ -2,8 +2,8 @@
 
 from prefect import flow
 
-from config.opening import open_pipeline
-from flows.naming import run_id, run_name
+from flows.naming import run_name
+from flows.running import begin_run
 from tasks import reporting
 from tasks.core import dossiers
 from tasks.core.errors import TerminalError
@@ -24,7 +24,7 @@ def reconciliation_flow(pipeline: str) -> list[str]:
     Raises:
         TerminalError: an invariant is broken. The message names which.
     """
-    _, session = open_pipeline(pipeline, None, run_id())
+    _, session = begin_run(pipeline)
     with session.hold("reconciliation"):
         repairs = reconcile(session)
         checks = verify_invariants(session)

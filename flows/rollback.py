@@ -2,8 +2,7 @@
 
 from prefect import flow
 
-from config.opening import open_pipeline
-from flows.naming import run_id
+from flows.running import begin_run
 from tasks import promotion, reporting
 from tasks.core import dossiers
 
@@ -21,7 +20,7 @@ def rollback_flow(pipeline: str, to: int | None = None, who: str = "unknown", wh
     Returns:
         One sentence.
     """
-    _, session = open_pipeline(pipeline, None, run_id())
+    _, session = begin_run(pipeline)
     with session.hold("promotion") as lease:
         decision = promotion.roll_back(session, to, who, why, lease)
         promotion.move_aliases(session)

@@ -1,14 +1,29 @@
-"""Which task runner a pipeline's trials run on: its file says so; a Dask cluster needs no other change."""
+"""What a flow's run works in: its process, its pipeline and session, and the task runner that the pipeline names."""
 
+from datetime import datetime
 from typing import Any
 
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 
+from config.opening import open_pipeline
 from config.runners import Runner
+from config.schema import PipelineConfig
+from flows.naming import run_id
+from tasks.adapters.processes import collect_garbage_rarely
+from tasks.session import Session
+
+
+def begin_run(pipeline: str, as_of: datetime | None = None) -> tuple[PipelineConfig, Session]:
+    """The pipeline's configuration and the session of this flow run, in a process that will import vendors.
+
+    Raises NotFound and ConfigInvalid as `open_pipeline` does.
+    """
+    collect_garbage_rarely()
+    return open_pipeline(pipeline, as_of, run_id())
 
 
 def task_runner(runner: Runner) -> TaskRunner[Any]:
-    """The runner for one training."""
+    """The runner for one training: the pipeline's file says so; a Dask cluster needs no other change."""
     if runner.kind == "threads":
         return ThreadPoolTaskRunner(max_workers=runner.workers)
     if runner.kind == "processes":

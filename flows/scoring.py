@@ -4,8 +4,8 @@ from datetime import datetime
 
 from prefect import flow
 
-from config.opening import open_pipeline
-from flows.naming import is_step, run_id, run_name
+from flows.naming import is_step, run_name
+from flows.running import begin_run
 from tasks import promotion, reporting, scoring
 from tasks.core import dossiers
 from tasks.core.errors import NoChampion
@@ -26,7 +26,7 @@ def scoring_flow(pipeline: str, as_of: datetime | None = None) -> dict[str, int]
     Raises:
         NoChampion: the registry answers that the pipeline has no champion yet.
     """
-    config, session = open_pipeline(pipeline, as_of, run_id())
+    config, session = begin_run(pipeline, as_of)
     with session.hold("scoring") as lease:
         if not is_step():
             reconcile(session)

@@ -5,10 +5,9 @@ from datetime import datetime, timedelta
 
 from prefect import flow
 
-from config.opening import open_pipeline
 from config.schema import PipelineConfig
-from flows.naming import run_id, run_name
-from flows.running import task_runner
+from flows.naming import run_name
+from flows.running import begin_run, task_runner
 from tasks import reporting, simulation
 from tasks.adapters.provenance import code_digest
 from tasks.core import dossiers
@@ -43,7 +42,7 @@ def simulation_flow(
     Returns:
         The periods of each policy, the table, and links to the MLflow run.
     """
-    config, session = open_pipeline(pipeline, None, run_id())
+    config, session = begin_run(pipeline)
     with session.hold("simulation"):
         setting, pinned = setting_of(config), simulation.pin_history(session)
         moments = moments_between(pinned.span, every, start, end)
@@ -81,31 +80,13 @@ def _simulate(
     policies: Sequence[Policy],
     moments: Sequence[datetime],
 ) -> list[Run]:
-    code, key = code_digest(), simulation.key_of
     # Where each model is fitted like its champion, nothing can be fitted before the policies have chosen one.
     known = setting.strategy.kind == "new_search" and any(policy.kind == "every_window" for policy in policies)
-    ahead = moments[:-1] if known else []
-    bar = reporting.begin_progress("simulation", session.pipeline, "trainings fitted and policies simulated")
-    done, total = 0, len(ahead) + len(policies)
+    ahead, code = moments[:-1] if known else [], code_digest()
+    plays = [Play(policy.kind, setting, policy, tuple(moments)) for policy in policies]
+    what = "trainings fitted and policies simulated"
+    step = reporting.count_progress("simulation", session.pipeline, what, len(ahead) + len(plays))
     with task_runner(config.runner) as pool:
         # What the schedule fits, the other policies find: first all trainings side by side, then all policies.
-        fits = [
-            pool.submit(simulation.rehearse_training, parameters={
-                "pinned": pinned, "setting": setting, "as_of": as_of, "code_digest": code,
-                "key": key(pinned, code, setting, as_of)})
-            for as_of in ahead
-        ]  # fmt: skip
-        for future in fits:
-            future.result()
-            reporting.move_progress(bar, done := done + 1, total)
-        plays = [Play(policy.kind, setting, policy, tuple(moments)) for policy in policies]
-        futures = [
-            pool.submit(simulation.simulate_policy, parameters={
-                "pinned": pinned, "play": play, "code_digest": code, "key": key(pinned, code, play)})
-            for play in plays
-        ]  # fmt: skip
-        runs = []
-        for future in futures:
-            runs.append(simulation.run_of(future.result()))
-            reporting.move_progress(bar, done := done + 1, total)
-    return runs
+        simulation.fit_ahead(pool, pinned, setting, ahead, code, step)
+        return simulation.play_all(pool, pinned, plays, code, step)

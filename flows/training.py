@@ -6,12 +6,11 @@ from datetime import datetime
 from prefect import flow
 
 from config.load import config_digest
-from config.opening import open_pipeline
 from config.runners import Dask
 from config.schema import PipelineConfig
-from flows.naming import run_id, run_name
+from flows.naming import run_name
 from flows.promotion import promotion_flow
-from flows.running import task_runner
+from flows.running import begin_run, task_runner
 from tasks import probing, promotion, reporting, training
 from tasks.adapters.processes import Meter
 from tasks.adapters.provenance import code_digest
@@ -23,6 +22,7 @@ from tasks.links import version_links
 from tasks.reconciliation import reconcile
 from tasks.searching import Budget, Tried, run_search
 from tasks.session import Session
+from tasks.versions import known_recipe
 
 
 @flow(name="training", flow_run_name=run_name, persist_result=False)
@@ -41,7 +41,7 @@ def training_flow(
         The number of the registered version and what promotion decided; 0 and postponed or spared, where a probe said
         before the search that a retraining comes too early or would not help.
     """
-    config, session = open_pipeline(pipeline, as_of, run_id())
+    config, session = begin_run(pipeline, as_of)
     meter = Meter.start()
     with session.hold("training"):
         reconcile(session)
@@ -94,16 +94,18 @@ def _train(config: PipelineConfig, session: Session, reason: str, token: str | N
 
 
 def _probe(config: PipelineConfig, session: Session, snapshot: Snapshot, token: str) -> Check | None:
-    """Would the retraining that this breach asks for help? None: there is no champion, or nobody wants to know."""
+    """Would the retraining that this breach asks for help? None: nobody wants to know, or no refit can be like it."""
     wanted = probe.is_wanted(config.search.probe, config.strategy)
     champion = promotion.read_champion(session) if wanted else None
-    if champion is None:
+    own = known_recipe(champion)
+    if champion is None or own is None:
         return None
-    recipes, margin = probing.recipes_of(champion, _open_recipe(config, 0)), probe.margin_of(config.gates)
+    recipes = probe.recipes_like(_open_recipe(config, 0), own.family, own.parameters, own.history)
+    margin = probe.margin_of(config.gates)
     stretch = probing.ask_champion(session, snapshot, recipes[0], champion, token)
     key = probing.key_of(stretch, snapshot, recipes, code_digest(), margin)
     told = probing.probe_retraining(session.store, snapshot, recipes, stretch, margin, key)
-    return probing.record_probe(session, snapshot, stretch, told, token)
+    return probing.record_probe(session, stretch, told, token)
 
 
 def _cost(config: PipelineConfig, meter: Meter, tried: Sequence[Tried] | None) -> dict[str, float | None]:
@@ -120,8 +122,8 @@ def _cost(config: PipelineConfig, meter: Meter, tried: Sequence[Tried] | None) -
 def _choose(config: PipelineConfig, session: Session, snapshot: Snapshot) -> tuple[Recipe, list[Tried]]:
     """The recipe that the strategy settles, with no trials; or the best of a search."""
     opened = [_open_recipe(config, number) for number in range(len(config.candidates))]
-    champion = training.champion_recipe(session) if config.strategy.kind == "same_recipe" else None
-    if (settled := config.strategy.settled(champion, opened)) is not None:
+    champion = promotion.read_champion(session) if config.strategy.kind == "same_recipe" else None
+    if (settled := config.strategy.settled(known_recipe(champion), opened)) is not None:
         return settled, []
     tried = _search(config, session, snapshot, opened)
     return tried[choosing.best_of([one.trial.score for one in tried], config.metric)].recipe, tried

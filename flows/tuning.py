@@ -2,21 +2,18 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from prefect import flow
 
-from config.opening import open_pipeline
 from config.proposal import snippet_of
 from config.schema import PipelineConfig
-from flows.naming import run_id, run_name
-from flows.running import task_runner
+from flows.naming import run_name
+from flows.running import begin_run, task_runner
 from flows.simulation import setting_of
 from tasks import reporting, simulation
 from tasks.adapters.provenance import code_digest
 from tasks.core import tuning
 from tasks.core.comparison import Run, compare
-from tasks.core.plays import Play
 from tasks.core.rehearsal import Setting
 from tasks.core.simulation import moments_between
 from tasks.core.tuning import Thresholds, Tuned
@@ -44,7 +41,7 @@ def tuning_flow(
     Returns:
         What came out, the YAML to take it over ("" where nothing is to change), and links to the MLflow run.
     """  # noqa: D205
-    config, session = open_pipeline(pipeline, None, run_id())
+    config, session = begin_run(pipeline)
     with session.hold("simulation"):
         setting, pinned = setting_of(config), simulation.pin_history(session)
         moments = moments_between(pinned.span, every, start, end)
@@ -62,34 +59,15 @@ def _tune(
     code, first = code_digest(), tuning.early(setting, moments)
     # Where each model is fitted like its champion, nothing can be fitted before it is known who that is.
     ahead = moments[:-1] if setting.strategy.kind == "new_search" else []
-    bar = reporting.begin_progress("tuning", session.pipeline, "trainings fitted and thresholds tried")
-    done, total = 0, len(ahead) + len(first) + 4
-
-    def finish(futures: Sequence[Any]) -> list[Any]:
-        nonlocal done
-        found = []
-        for future in futures:
-            found.append(future.result())
-            reporting.move_progress(bar, done := done + 1, total)
-        return found
-
+    what, total = "trainings fitted and thresholds tried", len(ahead) + len(first) + tuning.LATE_PLAYS
+    step = reporting.count_progress("tuning", session.pipeline, what, total)
     with task_runner(config.runner) as pool:
-        finish([_fitted(pool, pinned, setting, as_of, code) for as_of in ahead])
-        early = [simulation.run_of(one) for one in finish([_played(pool, pinned, play, code) for play in first])]
+        simulation.fit_ahead(pool, pinned, setting, ahead, code, step)
+        early = simulation.play_all(pool, pinned, first, code, step)
         chosen = tuning.grid(setting)[tuning.choose(early, config.metric)]
         second = tuning.late(setting, chosen, moments)
-        late = [simulation.run_of(one) for one in finish([_played(pool, pinned, play, code) for play in second])]
+        late = simulation.play_all(pool, pinned, second, code, step)
+        if len(second) < tuning.LATE_PLAYS:
+            step()  # the play that was not needed
     tables = (tuple(compare(runs, config.metric)) for runs in (early, late))
     return Tuned(Thresholds.of(setting), chosen, moments[tuning.cut_of(moments)], *tables), late
-
-
-def _fitted(pool: Any, pinned: Pinned, setting: Setting, as_of: datetime, code: str) -> Any:
-    key = simulation.key_of(pinned, code, setting, as_of)
-    return pool.submit(simulation.rehearse_training, parameters={
-        "pinned": pinned, "setting": setting, "as_of": as_of, "code_digest": code, "key": key})  # fmt: skip
-
-
-def _played(pool: Any, pinned: Pinned, play: Play, code: str) -> Any:
-    key = simulation.key_of(pinned, code, play)
-    return pool.submit(simulation.simulate_policy, parameters={
-        "pinned": pinned, "play": play, "code_digest": code, "key": key})  # fmt: skip

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from prefect import task
@@ -21,17 +21,24 @@ from tasks.core.results import Check, Decision, Snapshot, Verdict, Window
 from tasks.retrying import CACHED, STEP
 from tasks.session import Session
 from tasks.training import labelled_rows
-from tasks.versions import facts_of, recipe_of
+from tasks.versions import facts_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _OUTCOMES = {Verdict.PASS: "would help", Verdict.FAIL: "would not help", Verdict.UNKNOWN: "cannot tell"}
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """The rows that a probe judges on, as positions in the snapshot, and what the champion predicts for them."""
+    """The rows that a probe judges on, as positions in the snapshot, and what the champion predicts for them.
+
+    `window` is that of their event times; None where there are none.
+    """
 
     positions: np.ndarray
     champion: np.ndarray
+    window: Window | None
     version: int
     sha256: str
     limit: float | None
@@ -46,13 +53,8 @@ def ask_champion(session: Session, snapshot: Snapshot, recipe: Recipe, champion:
     if len(positions):
         predicted, _ = evidence.ask(session, champion, recipe.metric, rows.iloc[positions], tries=1)
     limit = probe.limit_of_breach(session.journal.entries("monitoring"), token, champion.number)
-    return Stretch(positions, predicted, champion.number, champion.sha256, limit)
-
-
-def recipes_of(champion: ModelVersion, wanted: Recipe) -> list[Recipe]:
-    """The champion's family and parameters in the pipeline's present recipe, with each length of history."""
-    own = recipe_of(champion)
-    return probe.recipes_like(wanted, own.family, own.parameters, own.history)
+    window = _window(rows[EVENT_TIME].iloc[positions])
+    return Stretch(positions, predicted, window, champion.number, champion.sha256, limit)
 
 
 def key_of(stretch: Stretch, snapshot: Snapshot, recipes: Sequence[Recipe], code_digest: str, margin: float) -> str:
@@ -84,20 +86,22 @@ def probe_retraining(
 
 
 @task(name="record probe", **STEP)
-def record_probe(session: Session, snapshot: Snapshot, stretch: Stretch, told: dict[str, Any], token: str) -> Check:
+def record_probe(session: Session, stretch: Stretch, told: dict[str, Any], token: str) -> Check:
     """Write the answer and what it cost into the journal; the token ties it to the breach, which is probed once."""
     answer = _check(told["answer"])
-    times = labelled_rows(session.store, snapshot)[EVENT_TIME].iloc[stretch.positions]
-    window = None
-    if len(times):
-        window = Window(times.min().to_pydatetime(), times.max().to_pydatetime() + timedelta(microseconds=1))
     spent = {name: told[name] for name in ("seconds", "cpu_seconds")}
     written = session.record(Decision(
         key=f"probe:{token}", pipeline=session.pipeline, kind="probe", verdict=answer.verdict,
-        outcome=_OUTCOMES[answer.verdict], reason=answer.reason, as_of=session.as_of, window=window,
+        outcome=_OUTCOMES[answer.verdict], reason=answer.reason, as_of=session.as_of, window=stretch.window,
         evidence={"probe": told["answer"], "champion": stretch.version, **spent, "token": token}, run_id=session.run_id,
     ))  # fmt: skip
     return _check(written.decision.evidence["probe"])
+
+
+def _window(times: "pd.Series") -> Window | None:
+    if times.empty:
+        return None
+    return Window(times.min().to_pydatetime(), times.max().to_pydatetime() + timedelta(microseconds=1))
 
 
 def _check(told: Mapping[str, Any]) -> Check:

@@ -5,8 +5,9 @@ What is shown decides nothing: when it cannot be shown that is told, and the run
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from uuid import UUID
 
 from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
@@ -49,6 +50,12 @@ def move_progress(bar: UUID | None, done: int, total: int) -> None:
     if bar is not None:
         with only_shown(), answering("did not move a progress bar"):
             update_progress_artifact(bar, min(100.0, 100.0 * done / max(1, total)))
+
+
+def count_progress(stage: str, pipeline: str, what: str, total: int) -> Callable[[], None]:
+    """A progress bar of so many steps; call what is given after each of them."""
+    bar, done = begin_progress(stage, pipeline, what), count(1)
+    return lambda: move_progress(bar, next(done), total)
 
 
 def artifact_key(stage: str, pipeline: str) -> str:

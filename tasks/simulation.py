@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -127,6 +127,36 @@ def run_of(answer: Mapping[str, Any]) -> Run:
     """What `simulate_policy` gave, as our type."""
     periods = _PERIODS.validate_python(answer["periods"])
     return Run(str(answer["policy"]), periods, float(answer["check_seconds"]))
+
+
+def fit_ahead(
+    pool: Any, pinned: Pinned, setting: Setting, moments: Sequence[datetime], code_digest: str, step: Callable[[], None]
+) -> None:
+    """Fit what trainings as of these moments would fit, side by side, for the policies to find; `step` after each."""
+    _finish([
+        pool.submit(rehearse_training, parameters={
+            "pinned": pinned, "setting": setting, "as_of": as_of, "code_digest": code_digest,
+            "key": key_of(pinned, code_digest, setting, as_of)})
+        for as_of in moments
+    ], step)  # fmt: skip
+
+
+def play_all(pool: Any, pinned: Pinned, plays: Sequence[Play], code_digest: str, step: Callable[[], None]) -> list[Run]:
+    """Every play through the pinned history, side by side, in the order asked; `step` after each."""
+    told = _finish([
+        pool.submit(simulate_policy, parameters={
+            "pinned": pinned, "play": play, "code_digest": code_digest, "key": key_of(pinned, code_digest, play)})
+        for play in plays
+    ], step)  # fmt: skip
+    return [run_of(answer) for answer in told]
+
+
+def _finish(futures: Sequence[Any], step: Callable[[], None]) -> list[Any]:
+    found = []
+    for future in futures:
+        found.append(future.result())
+        step()
+    return found
 
 
 @task(name="record simulation", **STEP)

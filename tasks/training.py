@@ -134,13 +134,6 @@ def register_candidate(
     return version
 
 
-@task(name="champion's recipe", **STEP)
-def champion_recipe(session: Session) -> Recipe | None:
-    """What the champion was made by; None when the registry answers that there is no champion."""
-    champion = registry.champion_of(session.pipeline)
-    return None if champion is None else versions.recipe_of(champion)
-
-
 @task(name="close MLflow run", **STEP)
 def close_run(run_id: str, status: str = "FINISHED") -> None:
     """End the parent run with what really happened."""

@@ -1,6 +1,7 @@
 """What a registered version says of itself in its tags, read back into our types. Nothing is fetched here."""
 
 import json
+import logging
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -17,6 +18,7 @@ from tasks.core.results import Snapshot, Window
 from tasks.core.splits import Split
 from tasks.core.strategies import TrainingRows, training_rows_of
 
+_log = logging.getLogger(__name__)
 _FAMILY: TypeAdapter[Candidate] = TypeAdapter(Candidate)
 
 
@@ -94,6 +96,15 @@ def recipe_of(version: ModelVersion) -> Recipe:
             f"The recipe of version {version.number} cannot be read ({type(error).__name__}). "
             "Train a new one with `keepfit run training` and strategy: {kind: new_search}."
         ) from error
+
+
+def known_recipe(version: ModelVersion | None) -> Recipe | None:
+    """The recipe of a version; None without one, and with a line in the log where it cannot be read any more."""
+    try:
+        return None if version is None else recipe_of(version)
+    except ArtefactMismatch as error:
+        _log.warning("nothing can be made like it: %s", error)
+        return None
 
 
 def _features(kept: dict[str, Any]) -> Features:

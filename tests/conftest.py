@@ -1,6 +1,5 @@
 """For all tests: shared machines are slow at times, so a property has no time limit per example."""
 
-import gc
 import os
 
 # Threads of one small fit that wait for each other on a busy machine make it ten times slower. What the end-to-end
@@ -10,7 +9,9 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import pytest
 from hypothesis import settings
 
-gc.set_threshold(100_000, 50, 50)  # as our own processes do: the vendors' million objects are no garbage
+from tasks.adapters.processes import collect_garbage_rarely
+
+collect_garbage_rarely()  # as our own processes do
 settings.register_profile("keepfit", deadline=None)
 settings.load_profile("keepfit")
 

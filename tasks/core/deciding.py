@@ -8,39 +8,50 @@ from datetime import timedelta
 
 from tasks.core import challenger, probe, rehearsal
 from tasks.core.errors import DataRejected
-from tasks.core.features import ROW_ID
-from tasks.core.governor import PastTraining
+from tasks.core.features import EVENT_TIME, ROW_ID
+from tasks.core.governor import Outcome, PastTraining
 from tasks.core.history import Past
 from tasks.core.ledger import Look
 from tasks.core.policies import Policy
 from tasks.core.probe import Refitter
 from tasks.core.rehearsal import Contestant, Setting, Trainer
-from tasks.core.results import Check, Verdict
+from tasks.core.results import Check, Verdict, Window
 from tasks.core.sight import Sight
 
 
 @dataclass
 class Serving:
-    """What a policy has at hand between two moments."""
+    """What a policy has at hand between two moments. `judged`: the challenger's rows at each judgement; `tried`: the
+    place of its training among the trainings.
+    """  # noqa: D205
 
     champion: Contestant | None = None
     models: int = 0
     trainings: list[PastTraining] = field(default_factory=list)
     looks: list[Look] = field(default_factory=list)
     challenger: Contestant | None = None
-    judged: list[int] = field(default_factory=list)  # rows at each judgement of the challenger
+    judged: list[int] = field(default_factory=list)
+    tried: int = 0
 
 
 @dataclass(frozen=True)
 class Decided:
-    """What came of one moment; as `simulation.Period` tells it."""
+    """`outcome`: how the training ended that was decided on; None: there was none, or no first one could be made.
+
+    `waited`: who became champion is a challenger of an earlier training.
+    """
 
     asked: bool = False
-    trained: bool = False
-    promoted: bool = False
+    outcome: Outcome | None = None
     reason: str = ""
     seconds: float = 0.0
     remedy: str = ""
+    waited: bool = False
+
+    @property
+    def promoted(self) -> bool:
+        """Whether a new model serves from now on."""
+        return self.waited or self.outcome == "promoted"
 
 
 def decide(  # noqa: PLR0913, PLR0917 - all that a decision may use
@@ -65,8 +76,7 @@ def decide(  # noqa: PLR0913, PLR0917 - all that a decision may use
     wanted = policy.gated and probe.is_wanted(setting.probe, setting.strategy)
     probed, seconds = _probe(sight, refitter) if wanted else (None, 0.0)
     if probed and (held := probe.held_back(probed)):
-        serving.trainings.append(PastTraining(past.as_of, held, seconds))
-        return Decided(reason=f"{answer.reason}; {held} by the probe: {probed.reason}", seconds=seconds, remedy=remedy)
+        return Decided(False, held, f"{answer.reason}; {held} by the probe: {probed.reason}", seconds, remedy)
     told = _train(past, setting, policy, serving, fit, answer.reason)
     return replace(told, remedy=remedy, seconds=told.seconds + seconds)
 
@@ -83,16 +93,11 @@ def _probe(sight: Sight, refitter: Refitter) -> tuple[Check | None, float]:
         return None, 0.0
     refits, seconds = refitter(rows, recipes, fresh)
     stretch = rows.iloc[fresh]
-    predicted, margin, limit = rehearsal.predictions(champion, stretch), probe.margin_of(setting.gates), sight.limit
-    return probe.judge_probe(
-        stretch,
-        metric=setting.metric,
-        champion=predicted,
-        refits=refits,
-        margin=margin,
-        limit=limit,
-        seed=setting.seed,
-    ), seconds
+    check = probe.judge_probe(
+        stretch, metric=setting.metric, champion=rehearsal.predictions(champion, stretch), refits=refits,
+        margin=probe.margin_of(setting.gates), limit=sight.limit, seed=setting.seed,
+    )  # fmt: skip
+    return check, seconds
 
 
 def _reconsider(past: Past, setting: Setting, serving: Serving) -> Decided | None:
@@ -100,7 +105,7 @@ def _reconsider(past: Past, setting: Setting, serving: Serving) -> Decided | Non
     waiting = serving.challenger
     if waiting is None or setting.governor.mode != "auto":
         return None
-    again = rehearsal.with_newest(waiting, past)
+    again = with_newest(waiting, past)
     if not challenger.is_due(serving.judged, len(again.judged_on)):
         return None
     answer, look = rehearsal.judge(again, serving.champion, setting, serving.looks)
@@ -112,9 +117,16 @@ def _reconsider(past: Past, setting: Setting, serving: Serving) -> Decided | Non
     if not answer.passed:
         return None
     serving.champion = waiting
-    serving.trainings[-1] = replace(serving.trainings[-1], outcome="promoted")
-    rows = serving.judged[-1]
-    return Decided(promoted=True, reason=f"version {waiting.number} promoted on {rows} rows: {answer.reason}")
+    serving.trainings[serving.tried] = replace(serving.trainings[serving.tried], outcome="promoted")
+    told = f"version {waiting.number} promoted on {serving.judged[-1]} rows: {answer.reason}"
+    return Decided(reason=told, waited=True)
+
+
+def with_newest(candidate: Contestant, past: Past) -> Contestant:
+    """The candidate beside all rows since its evaluation part began whose labels are known and that it has not seen."""
+    rows = past.labelled(Window(candidate.judged_on[EVENT_TIME].min().to_pydatetime(), past.as_of))
+    rows = rows[~rows[ROW_ID].isin(candidate.seen[ROW_ID])].reset_index(drop=True)
+    return replace(candidate, judged_on=rows, predicted=rehearsal.predictions(candidate, rows))
 
 
 def _train(past: Past, setting: Setting, policy: Policy, serving: Serving, fit: Trainer, why: str) -> Decided:
@@ -122,8 +134,7 @@ def _train(past: Past, setting: Setting, policy: Policy, serving: Serving, fit: 
     try:
         candidate = rehearsal.contestant(past, setting, fit, serving.models + 1, serving.champion)
     except DataRejected as error:
-        serving.trainings += [PastTraining(past.as_of, "failed")] if asked else []
-        return Decided(asked, reason=f"{why}; no training: {error}")
+        return Decided(asked, "failed" if asked else None, f"{why}; no training: {error}")
     serving.models += 1
     told, promoted = f"{why}; version {candidate.number} serves", True
     if policy.gated:
@@ -132,8 +143,8 @@ def _train(past: Past, setting: Setting, policy: Policy, serving: Serving, fit: 
         promoted = answer.passed
         lacks = answer.verdict is Verdict.UNKNOWN
         serving.challenger, serving.judged = candidate if lacks else None, [len(candidate.judged_on)] if lacks else []
+        serving.tried = len(serving.trainings)
         told = f"{why}; version {candidate.number} {'promoted' if promoted else 'refused'}: {answer.reason}"
-    serving.trainings.append(PastTraining(past.as_of, "promoted" if promoted else "refused"))
     if promoted:
         serving.champion = candidate
-    return Decided(asked, True, promoted, told, candidate.trained.seconds)
+    return Decided(asked, "promoted" if promoted else "refused", told, candidate.trained.seconds)

@@ -74,12 +74,13 @@ def parts_of(frame: "pd.DataFrame", split: Split) -> Parts:
 def backtest(frame: "pd.DataFrame", recipe: Recipe) -> float:
     """The mean score of the folds' tuning parts, each predicted by a fit on the rows before it that the recipe takes.
 
-    A fold that is older than the newest and of one class only has no score for any recipe and is left out.
+    An older fold than the newest counts only where every kind of rows that the split offers can teach: all recipes of a
+    search are compared on the same folds.
     """
-    times, scores = _times(frame), []
-    for number, (train, tuning) in enumerate(backtests(times, recipe.split)):
-        if number and recipe.problem == "binary" and not all(_both_classes(frame, part) for part in (train, tuning)):
-            continue
+    times = _times(frame)
+    newest, *older = backtests(times, recipe.split)
+    scores = []
+    for train, tuning in (newest, *(fold for fold in older if _is_for_all(frame, fold, recipe))):
         fit = _fit(frame, recipe.history.kept(times, train), recipe)
         scores.append(score_on(frame, tuning, fit.model, recipe))
     return float(np.mean(scores))
@@ -129,14 +130,8 @@ def dummy_predictions(seen: "pd.DataFrame", count: int, recipe: Recipe) -> np.nd
 def _fit(frame: "pd.DataFrame", positions: np.ndarray, recipe: Recipe) -> Fit:
     rows = frame.iloc[np.sort(positions)]
     target = rows[LABEL].to_numpy("float64")
-    if len(rows) < recipe.split.min_rows:
-        raise DataRejected(
-            f"Only {len(rows)} training rows lie within {recipe.history.label}; at least {recipe.split.min_rows} are "
-            "needed. Lengthen split.history or lower split.min_rows."
-        )
-    if recipe.problem == "binary":
-        _refuse_lone_classes(target)
-        target = target.astype("int64")
+    _refuse_rows(target, recipe.history, recipe)
+    target = target.astype("int64") if recipe.problem == "binary" else target
     model = recipe.family.build(recipe.problem, recipe.parameters, recipe.features, recipe.seed)
     weights = recipe.history.weights(_times(rows))
     # The estimator alone learns by weight: what a column's median or its categories are needs no forgetting.
@@ -145,8 +140,25 @@ def _fit(frame: "pd.DataFrame", positions: np.ndarray, recipe: Recipe) -> Fit:
     return Fit(model, np.sort(positions))
 
 
-def _both_classes(frame: "pd.DataFrame", positions: np.ndarray) -> bool:
-    return len(np.unique(frame[LABEL].to_numpy("float64")[positions])) > 1
+def _is_for_all(frame: "pd.DataFrame", fold: tuple[np.ndarray, np.ndarray], recipe: Recipe) -> bool:
+    """Whether a fold teaches something by every kind of training rows, and has a score."""
+    (train, tuning), target, times = fold, frame[LABEL].to_numpy("float64"), _times(frame)
+    try:
+        for history in recipe.split.history:
+            _refuse_rows(target[history.kept(times, train)], history, recipe)
+    except DataRejected:
+        return False
+    return recipe.problem != "binary" or len(np.unique(target[tuning])) > 1
+
+
+def _refuse_rows(target: np.ndarray, history: TrainingRows, recipe: Recipe) -> None:
+    if len(target) < recipe.split.min_rows:
+        raise DataRejected(
+            f"Only {len(target)} training rows lie within {history.label}; at least {recipe.split.min_rows} are "
+            "needed. Lengthen split.history or lower split.min_rows."
+        )
+    if recipe.problem == "binary":
+        _refuse_lone_classes(target)
 
 
 def _refuse_lone_classes(target: np.ndarray) -> None:

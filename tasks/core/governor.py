@@ -14,6 +14,7 @@ from tasks.core.durations import Duration, format_duration
 from tasks.core.results import Check, Number, Verdict
 
 NAME = "governor"
+Outcome = Literal["promoted", "refused", "failed", "running", "spared", "postponed"]
 Rule = Literal["mode", "single_flight", "cooldown", "budget", "cpu_budget", "min_new_labels", "circuit_breaker"]
 
 
@@ -44,7 +45,7 @@ class PastTraining:
     """
 
     decided_at: datetime
-    outcome: Literal["promoted", "refused", "failed", "running", "spared", "postponed"]
+    outcome: Outcome
     cpu_seconds: float | None = None
 
 

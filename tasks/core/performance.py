@@ -111,9 +111,12 @@ def _unless_in_one_half(
     numbers, limit, held = dict(found.numbers), float(found.numbers["limit"] or 0), {}
     for name, half in (("older", ~newer), ("newer", newer)):
         actual, predicted, blocks = (part[half] for part in rows)
-        if shortage(metric, actual, blocks, min_rows=config.min_rows):
+        try:
+            if shortage(metric, actual, blocks, min_rows=config.min_rows):
+                return found
+            value, interval = _score(metric, actual, predicted, blocks, config.confidence, seed)
+        except DataRejected:
             return found
-        value, interval = _score(metric, actual, predicted, blocks, config.confidence, seed)
         if interval is None:
             return found
         numbers[f"{name}_half"] = value

@@ -166,13 +166,6 @@ def predictions(model: Contestant, rows: "pd.DataFrame") -> np.ndarray:
     return fitting.predict_rows(rows, np.arange(len(rows)), model.trained.model, model.trained.recipe)
 
 
-def with_newest(candidate: Contestant, past: Past) -> Contestant:
-    """The candidate beside all rows since its evaluation part began whose labels are known and that it has not seen."""
-    rows = past.labelled(Window(candidate.judged_on[EVENT_TIME].min().to_pydatetime(), past.as_of))
-    rows = rows[~rows[ROW_ID].isin(candidate.seen[ROW_ID])].reset_index(drop=True)
-    return replace(candidate, judged_on=rows, predicted=predictions(candidate, rows))
-
-
 def judge(
     candidate: Contestant, champion: Contestant | None, setting: Setting, looks: Sequence[Look]
 ) -> tuple[Check, Look | None]:

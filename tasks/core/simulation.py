@@ -13,11 +13,14 @@ from tasks.core.deciding import Serving, decide
 from tasks.core.durations import format_duration
 from tasks.core.errors import ConfigInvalid, DataRejected
 from tasks.core.fitting import LABEL
+from tasks.core.governor import PastTraining
 from tasks.core.history import History
 from tasks.core.policies import Policy
 from tasks.core.probe import Refitter, refit_untimed
 from tasks.core.rehearsal import Contestant, Setting, Trainer
 from tasks.core.results import Window
+
+_TRAINED = frozenset({"promoted", "refused"})
 
 
 @dataclass(frozen=True)
@@ -93,10 +96,14 @@ def simulate(  # noqa: PLR0913 - a history, how to decide in it, and who fits
     for as_of, end in pairwise(moments):
         setting = change.setting if change is not None and as_of >= change.at else setting
         decided = decide(history.at(as_of), as_of - before, setting, policy, serving, fit, refitter)
+        if decided.outcome:
+            serving.trainings.append(PastTraining(as_of, decided.outcome, decided.seconds))
         before = as_of
         rows, score = _serve(history, Window(as_of, end), serving.champion, setting)
-        yield Period(as_of, end, rows, score, serving.champion.number if serving.champion else 0, decided.asked,
-                     decided.trained, decided.promoted, decided.reason, decided.seconds, decided.remedy)  # fmt: skip
+        yield Period(
+            as_of, end, rows, score, serving.champion.number if serving.champion else 0, decided.asked,
+            decided.outcome in _TRAINED, decided.promoted, decided.reason, decided.seconds, decided.remedy,
+        )  # fmt: skip
 
 
 def _serve(history: History, window: Window, champion: Contestant | None, setting: Setting) -> tuple[int, float | None]:

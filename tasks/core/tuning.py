@@ -28,6 +28,8 @@ COOLDOWNS = (0.5, 1.0, 2.0)
 TOLERANCE = 0.01
 """Means within this share of the best one count as equally good; then fewer retrainings decide."""
 FEWEST_PERIODS = 4
+LATE_PLAYS = 4
+"""How many the later part has at most (`late`)."""
 PRESENT, PROPOSED = "present", "proposed"
 
 
@@ -123,12 +125,15 @@ def early(setting: Setting, moments: Sequence[datetime]) -> list[Play]:
 
 
 def late(setting: Setting, chosen: Thresholds, moments: Sequence[datetime]) -> list[Play]:
-    """What followed: the same champion under the present and the chosen thresholds, and two policies for bearings."""
+    """What followed: the same champion under the present and the chosen thresholds, and two policies for bearings.
+
+    Where the present ones were chosen there is nothing to propose, and one play less.
+    """
     at, every = moments[cut_of(moments)], tuple(moments)
-    same = Change(at, setting)
+    same, other = Change(at, setting), Change(at, chosen.put_into(setting))
     return [
         Play(PRESENT, setting, Keepfit(), every, same),
-        Play(PROPOSED, setting, Keepfit(), every, Change(at, chosen.put_into(setting))),
+        *([Play(PROPOSED, setting, Keepfit(), every, other)] if other != same else []),
         *(Play(policy.kind, setting, policy, every, same) for policy in (Never(), EveryWindow())),
     ]
 

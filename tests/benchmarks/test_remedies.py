@@ -1,12 +1,18 @@
 """What the benchmark of remedies calls right is what its docstring says; its worlds themselves take minutes."""
 
+from dataclasses import replace
 from datetime import timedelta
 
+import pandas as pd
 import pytest
 
 from benchmarks import remedies
-from tasks.core import sample
+from tasks.core import fitting, sample
+from tasks.core.features import EVENT_TIME
+from tasks.core.history import KNOWN_AT, History
 from tasks.core.simulation import Period
+from tasks.core.strategies import NewSearch, SameRecipe
+from tests.tasks.core.histories import SETTING, START, tables
 
 BEFORE, AMONG, AFTER = (sample.month_start(month) for month in (1, 8, 14))
 SOUND = {11: "quarantine", 13: "note", 14: "note", 15: "wait", 16: "retrain", 20: "wait"}
@@ -62,3 +68,25 @@ def test_a_champion_that_learnt_before_and_in_the_campaign_may_note_it():
 def test_a_suppressed_retraining_is_a_wait():
     held = period(15, "wait", 1)
     assert remedies._decided(Period(**{**vars(held), "remedy": "retrain"}), refused=False) == "wait"
+
+
+@pytest.mark.parametrize(("strategy", "searches"), [(NewSearch(), 2), (SameRecipe(), 1)])
+def test_a_history_is_played_as_its_file_says_and_each_version_tells_since_when_it_learnt(
+    strategy, searches, monkeypatch
+):
+    """Three months of one law and two of another: a first training, and one for the change."""
+    monkeypatch.setattr(remedies, "HISTORY", 2)
+    monkeypatch.setattr(remedies, "PERIODS", 4)
+    backtests, backtest = [], fitting.backtest
+    monkeypatch.setattr(fitting, "backtest", lambda *given: (backtests.append(given[1]), backtest(*given))[1])
+    events, labels = tables(days=152, per_day=12, changes_on=91)
+    shift = pd.Timestamp(sample.month_start(1)) - pd.Timestamp(START)
+    past = History.of(
+        events.assign(**{EVENT_TIME: events[EVENT_TIME] + shift}), labels.assign(**{KNOWN_AT: labels[KNOWN_AT] + shift})
+    )
+    periods, since = remedies.play(past, replace(SETTING, strategy=strategy, probe="never"))
+    assert [period.as_of for period in periods] == [sample.month_start(month) for month in (3, 4, 5)]
+    assert [period.trained for period in periods] == [True, False, True], [period.reason for period in periods]
+    assert len(since) == 2
+    assert len(backtests) == searches * len(SETTING.split.history)
+    assert all(sample.month_start(1) <= one < period.as_of for one, period in zip(since, periods[::2], strict=True))

@@ -1,5 +1,6 @@
 """The program itself: errors become one line and a status, and nothing heavy is imported to say so."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import pytest
 
 from config.settings import PROJECT
 from deployments import cli
+from tasks.adapters.processes import GARBAGE
 from tasks.core.errors import ConfigInvalid
 
 
@@ -104,3 +106,16 @@ def test_explain_tells_a_recorded_decision_and_names_what_it_cannot_find(tmp_pat
     assert "cooldown: too soon" in found.stdout
     assert "the chain is whole" in found.stdout
     assert missing.stderr.startswith("error: There is no decision '7' in this journal; it holds the numbers 1 to 1.")
+
+
+def test_the_program_looks_for_garbage_as_rarely_as_a_flow(monkeypatch):
+    ours = gc.get_threshold()
+    gc.set_threshold(700, 10, 10)
+    monkeypatch.setattr(cli, "_run", lambda: 0)
+    monkeypatch.setattr(os, "umask", lambda _: 0)
+    try:
+        with pytest.raises(SystemExit):
+            cli.main()
+        assert gc.get_threshold() == GARBAGE
+    finally:
+        gc.set_threshold(*ours)

@@ -60,7 +60,7 @@ def test_a_check_promotes_who_has_waited_when_the_rows_have_come_and_trains_noth
     assert promotions(ground) == [(1, "promoted"), (3, "refused"), (3, "promoted")]
     receipt = ground.session(SECOND).journal.entries("promotion")[-1].decision
     assert receipt.evidence["rows"]["count"] == 20 * 30
-    assert receipt.window.start >= EARLY - 10 * DAY
+    assert receipt.window.start >= EARLY - 11 * DAY
     assert ground.started == {}
 
 

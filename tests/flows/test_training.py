@@ -1,28 +1,38 @@
 """Which recipe a training fits: the champion's own where the strategy says so, and otherwise the best of a search."""
 
+import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from config.load import load_file
 from config.settings import PROJECT
 from flows import training
+from tasks.adapters.fits import Fitted
+from tasks.adapters.registry import ModelVersion
 from tasks.adapters.tracking import Trial
+from tasks.core.errors import StoreConflict
+from tasks.core.results import Snapshot, Window
 from tasks.core.strategies import SameRecipe
 from tasks.searching import Tried
 from tasks.session import Session
+from tasks.versions import tags_of
 
 CONFIG = load_file(PROJECT / "config" / "pipelines" / "subscriptions.yaml")
 SAME = CONFIG.model_copy(update={"strategy": SameRecipe()})
-SESSION = Session(None, "", datetime(2025, 1, 1, tzinfo=UTC), "test")
+MOMENT = datetime(2025, 1, 1, tzinfo=UTC)
+SESSION = Session(None, "", MOMENT, "test")
+SNAPSHOT = Snapshot("p", 3, 4, Window(MOMENT - timedelta(days=9), MOMENT), MOMENT, 100, "digest")
+FITTED = Fitted("key", "sha", {f"evaluation_{CONFIG.metric}": 0.8}, MOMENT.isoformat(), MOMENT.isoformat())
 
 
 @pytest.fixture
 def champion(monkeypatch):
-    """The champion's recipe, in a list that a test may empty; searches are noted and give two trials."""
-    searches, found = [], [replace(training._open_recipe(CONFIG, 0), parameters={"strength": 3.0}, seed=5)]
-    monkeypatch.setattr(training.training, "champion_recipe", lambda _: found[0] if found else None)
+    """The champion, in a list that a test may empty; searches are noted and give two trials."""
+    recipe = replace(training._open_recipe(CONFIG, 0), parameters={"strength": 3.0}, seed=5)
+    searches, found = [], [ModelVersion(1, "run", tags_of("sha", FITTED, SNAPSHOT, recipe))]
+    monkeypatch.setattr(training.promotion, "read_champion", lambda _: found[0] if found else None)
 
     def search(_config, _session, _snapshot, recipes):
         searches.append(len(recipes))
@@ -48,5 +58,26 @@ def test_without_a_champion_and_by_default_it_searches(champion, monkeypatch):
     def refuse(_):
         raise AssertionError("the registry was asked for nothing")
 
-    monkeypatch.setattr(training.training, "champion_recipe", refuse)
+    monkeypatch.setattr(training.promotion, "read_champion", refuse)
     assert training._choose(CONFIG, SESSION, None)[1]
+
+
+def without_family(version):
+    """A champion of a family kind that is gone from the code."""
+    kept = json.loads(version.tags["keepfit.recipe"]) | {"family": {"kind": "gone"}}
+    return replace(version, tags={**version.tags, "keepfit.recipe": json.dumps(kept)})
+
+
+def test_a_champion_whose_recipe_cannot_be_read_is_followed_by_a_search_and_the_log_says_so(champion, caplog):
+    champion[0][0] = without_family(champion[0][0])
+    assert len(training._choose(SAME, SESSION, None)[1]) == 3
+    assert "recipe of version 1 cannot be read" in caplog.text
+
+
+def test_a_champion_without_a_receipt_is_no_champion_to_follow(champion, monkeypatch):
+    def refuse(_):
+        raise StoreConflict("the registry's alias and the journal differ")
+
+    monkeypatch.setattr(training.promotion, "read_champion", refuse)
+    with pytest.raises(StoreConflict):
+        training._choose(SAME, SESSION, None)

@@ -76,6 +76,15 @@ def test_the_grid_is_played_first_and_what_it_chose_after_it(run):
     assert len(pool.played) == 22  # nothing was played again
 
 
+def test_thresholds_that_stay_are_played_once_and_the_bar_comes_to_its_end(run):
+    tuned, late, pool, moves = run(BEST.put_into(SETTING))
+    assert tuned.chosen == tuned.present == BEST
+    names = [PRESENT, "never", "every_window"]
+    assert [play.name for play in pool.played[-3:]] == [one.policy for one in late] == names
+    assert len(pool.played) == len(grid(BEST.put_into(SETTING))) + 3
+    assert moves[-1][0] == moves[-1][1] == len(moves)
+
+
 def test_what_depends_on_the_champion_is_not_fitted_ahead(run):
     _, _, pool, _ = run(replace(SETTING, strategy=SameRecipe()))
     assert len(pool.kept) == len(pool.played) == 22

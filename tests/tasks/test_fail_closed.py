@@ -11,19 +11,23 @@ from benchmarks.ground import DAYS, PER_DAY
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-# Each vendor and each stage, at calls that matter: the receipt, the aliases, the decision and its sending, the scores.
+# Each vendor and each stage, at calls that matter: the receipt, the question to the champion, the candidate after a
+# probe, the aliases, the decision and its sending, the scores.
 DOWN = [
     ("training", "tracking", 7),
+    ("retraining", "registry", 5),
+    ("retraining", "registry", 9),
     ("promotion", "journal", 18),
     ("promotion", "registry", 12),
     ("monitoring", "orchestrator", 3),
     ("scoring", "store", 10),
     ("reconciliation", "leases", 5),
 ]
-LOST = [("promotion", "journal", 18), ("monitoring", "journal", 16)]
+LOST = [("retraining", "journal", 14), ("promotion", "journal", 18), ("monitoring", "journal", 16)]
 # What a stage comes to, sooner or later.
 DONE = {
     "training": lambda state: state.champion == 3,
+    "retraining": lambda state: (state.champion, state.probes) == (3, 1),
     "promotion": lambda state: state.champion == 2,
     "monitoring": lambda state: len(state.started) == 1,
     "scoring": lambda state: state.predictions == DAYS * PER_DAY,

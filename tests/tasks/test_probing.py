@@ -3,16 +3,27 @@
 The ground is that of the failing vendors: a champion of day 40, a world that turned on day 45.
 """
 
+import json
+from dataclasses import replace
+from datetime import timedelta
 from unittest import mock
 
+import numpy as np
 import pytest
 
 from benchmarks.ground import DAY, PIPELINE, SECOND, START, prepare
+from config.load import load_pipeline
+from config.settings import load_settings
 from flows import training as flow
-from tasks.core import championship
+from tasks import probing, training
+from tasks.adapters import registry
+from tasks.core import championship, fitting
 from tasks.core.errors import ServerUnavailable
 from tasks.core.explanation import came_from, explanation_page
+from tasks.core.features import EVENT_TIME
 from tasks.core.results import Decision, Verdict, Window
+from tasks.probing import Stretch
+from tasks.versions import facts_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -55,7 +66,7 @@ def test_a_breach_that_no_row_to_learn_from_shows_is_postponed_before_any_search
     assert flow.training_flow.fn(PIPELINE, as_of, "performance", breach(ground, as_of)) == (0, "postponed")
     probe, training = last(ground, "probe").decision, last(ground, "training").decision
     assert (probe.outcome, training.outcome) == ("would not help", "postponed")
-    assert probe.window.end <= START + 43 * DAY
+    assert START + 35 * DAY <= probe.window.start < probe.window.end <= START + 43 * DAY
     assert probe.evidence["seconds"] > 0
     assert training.evidence["cpu_seconds"] is not None
     entries = ground.session(SECOND).journal.entries()
@@ -100,6 +111,60 @@ def test_a_first_training_is_not_probed(ground):
     with mock.patch.object(flow.promotion, "read_champion", return_value=None), pytest.raises(Searching):
         flow.training_flow.fn(PIPELINE, SECOND, "no champion", breach(ground, SECOND))
     assert last(ground, "probe") is None
+
+
+def test_a_breach_is_probed_and_answered_once_however_often_its_training_runs(ground):
+    as_of = START + 53 * DAY
+    token = breach(ground, as_of)
+    for _ in range(2):
+        with ground.run():
+            assert flow.training_flow.fn(PIPELINE, as_of, "performance", token) == (0, "postponed")
+    journal = ground.session(SECOND).journal
+    assert [len(journal.entries(kind)) for kind in ("probe", "training")] == [1, 1]
+
+
+def test_the_champion_is_asked_about_no_row_that_it_has_learnt_from(ground):
+    """As of day 45 the tuning part begins before the champion's rows end."""
+    session, champion = ground.session(START + 45 * DAY), registry.champion_of(PIPELINE)
+    config = load_pipeline(PIPELINE, load_settings())
+    recipe, until = flow._open_recipe(config, 0), facts_of(champion).trained_until
+    snapshot = training.take_snapshot.fn(session, config.split)
+    rows = training.labelled_rows(session.store, snapshot)
+    tuning = fitting.parts_of(rows, config.split).tuning
+    fresh = tuning[rows[EVENT_TIME].iloc[tuning] > until]
+    assert 0 < len(fresh) < len(tuning)
+    stretch = probing.ask_champion.fn(session, snapshot, recipe, champion, "t")
+    assert list(stretch.positions) == list(fresh)
+    times = rows[EVENT_TIME].iloc[fresh]
+    assert (stretch.window.start, stretch.window.end) == (times.min(), times.max() + timedelta(microseconds=1))
+    assert len(stretch.champion) == len(fresh)
+
+
+def test_every_part_of_a_probe_is_part_of_its_key(ground):
+    champion, config = registry.champion_of(PIPELINE), load_pipeline(PIPELINE, load_settings())
+    stretch = Stretch(np.arange(3), np.zeros(3), None, 1, champion.sha256, 0.75)
+    snapshot, recipe = facts_of(champion).snapshot, flow._open_recipe(config, 0)
+    given = {"stretch": stretch, "snapshot": snapshot, "recipes": [recipe], "code_digest": "code", "margin": 0.1}
+    changes = [
+        {"stretch": replace(stretch, sha256="other")},
+        {"stretch": replace(stretch, limit=0.7)},
+        {"stretch": replace(stretch, limit=None)},
+        {"snapshot": replace(snapshot, digest="other")},
+        {"recipes": [recipe, replace(recipe, seed=9)]},
+        {"recipes": [replace(recipe, parameters={"strength": 2.0})]},
+        {"code_digest": "other"},
+        {"margin": 0.2},
+    ]
+    assert len({probing.key_of(**{**given, **change}) for change in [{}, {}, *changes]}) == len(changes) + 1
+
+
+def test_a_champion_whose_recipe_cannot_be_read_is_not_probed_and_blocks_no_retraining(ground):
+    kept = json.loads(registry.champion_of(PIPELINE).tags["keepfit.recipe"]) | {"family": {"kind": "gone"}}
+    registry.tag_version(PIPELINE, 1, {"keepfit.recipe": json.dumps(kept)})
+    with pytest.raises(Searching):
+        flow.training_flow.fn(PIPELINE, SECOND, "performance", breach(ground, SECOND))
+    assert last(ground, "probe") is None
+    assert any("recipe of version 1 cannot be read" in line for line in ground.alerts)
 
 
 def test_a_registry_that_does_not_answer_is_not_an_answer(ground):

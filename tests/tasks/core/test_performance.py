@@ -171,3 +171,12 @@ def test_an_even_decay_is_rarely_taken_for_a_shock_and_too_few_rows_for_halves_c
     assert judge(promised=0.85, **decayed).verdict is FAIL
     small = judge(Performance(min_rows=1000), promised=0.85, **shaken(range(15, 30), seed))
     assert small.verdict is FAIL, "halves of 900 rows carry no score of their own where 1000 are asked for"
+
+
+def test_halves_that_cannot_carry_a_score_change_nothing():
+    """A target that stood still in the older half has no r2 there; over the whole window the promise is broken."""
+    rng = np.random.default_rng(0)
+    blocks = np.repeat(np.arange(30), 40)
+    actual = np.where(blocks < 15, 1.0, rng.normal(size=len(blocks)))
+    found = judge(metric="r2", promised=0.9, actual=actual, predicted=rng.normal(size=len(blocks)), blocks=blocks)
+    assert (found.verdict, "beyond the limit" in found.reason) == (FAIL, True)

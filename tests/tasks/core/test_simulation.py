@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.core import probe, rehearsal
+from tasks.core import deciding, probe, rehearsal
 from tasks.core.errors import ConfigInvalid
 from tasks.core.features import EVENT_TIME, ROW_ID
 from tasks.core.fitting import LABEL
 from tasks.core.gates import BeatsChampion, BeatsDummy, Sanity
 from tasks.core.history import KNOWN_AT, History
 from tasks.core.policies import DriftedShare, EveryWindow, Keepfit, Never, PerformanceThreshold
-from tasks.core.results import Window
+from tasks.core.results import Check, Verdict, Window
 from tasks.core.simulation import Change, moments_between, simulate
-from tasks.core.triggers import DataDrift
+from tasks.core.triggers import DataDrift, NewLabels
 from tests.tasks.core.histories import DAY, SETTING, START, moments, tables
 
 DECIDING = (DriftedShare(), PerformanceThreshold(), Keepfit())
@@ -185,10 +185,10 @@ def test_who_is_judged_again_is_not_asked_about_a_row_that_it_has_seen():
     history = History.of(*tables())
     past = history.at(START + 100 * DAY)
     candidate = rehearsal.contestant(history.at(START + 80 * DAY), SETTING, rehearsal.train, 1)
-    again = rehearsal.with_newest(candidate, past)
+    again = deciding.with_newest(candidate, past)
     assert len(again.judged_on) == len(again.predicted) > len(candidate.judged_on)
     knowing = replace(candidate, seen=pd.concat([candidate.seen, again.judged_on.tail(3)]))
-    assert list(rehearsal.with_newest(knowing, past).judged_on[ROW_ID]) == list(again.judged_on[ROW_ID])[:-3]
+    assert list(deciding.with_newest(knowing, past).judged_on[ROW_ID]) == list(again.judged_on[ROW_ID])[:-3]
 
 
 def test_a_history_that_is_too_short_is_a_period_without_a_model():
@@ -225,6 +225,40 @@ def test_the_simulator_asks_the_probe_before_it_trains_and_counts_what_that_cost
     assert all((p.asked, p.trained, p.remedy, p.fit_seconds) == (False, False, "retrain", 7.0) for p in held)
     assert any("circuit_breaker" in p.reason for p in probed), "no storm of probes either"
     assert any(p.asked for p in run(Keepfit(), history, replace(setting, probe="never")))
+
+
+def timed(rows, tried):
+    """A training as usual, which is said to take half a minute."""
+    return replace(rehearsal.train(rows, tried), seconds=30.0)
+
+
+def test_every_training_is_held_against_the_budget_by_what_it_and_its_probe_cost():
+    remembered = []
+
+    class Always(Keepfit):
+        def asks(self, _sight, trainings):
+            remembered[:] = [trainings]
+            return Check("always", Verdict.FAIL, "it is time")
+
+    def refitter(rows, recipes, positions):
+        return probe.refit(rows, recipes, positions), 7.0
+
+    history = History.of(*tables(moves_on=110, changes_on=100, per_day=16))
+    periods = list(simulate(history, SETTING, Always(), moments(), timed, refitter=refitter))
+    assert {p.fit_seconds for p in periods} == {30.0, 7.0, 37.0}
+    past = [(one.decided_at, one.cpu_seconds) for one in remembered[0]]
+    assert past == [(p.as_of, p.fit_seconds) for p in periods]
+
+
+def test_a_budget_of_cpu_minutes_lets_so_many_trainings_pass_and_no_more():
+    limits = SETTING.governor.model_copy(update={"cpu_minutes": 1.25, "period": 365 * DAY, "give_up_after": 9})
+    gates = (Sanity(), BeatsDummy())  # nobody waits for evidence, so that each moment asks the governor
+    setting = replace(SETTING, triggers=(NewLabels(at_least=1),), governor=limits, probe="never", gates=gates)
+    periods = run(Keepfit(), History.of(*tables()), setting, trainer=timed)
+    assert [p.trained for p in periods] == [True] * 3 + [False] * 4
+    assert ["cpu_budget: 1.5 CPU minutes within 365d, the budget is 1.25" in p.reason for p in periods] == [
+        not p.trained for p in periods
+    ]
 
 
 @pytest.mark.parametrize(("begins", "told"), [(93, True), (106, False)])

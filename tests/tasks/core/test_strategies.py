@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tasks.core import rehearsal
+from tasks.core.errors import DataRejected
 from tasks.core.estimators import HistGradientBoosting, Linear, RandomForest
 from tasks.core.features import EVENT_TIME, Features
 from tasks.core.fitting import LABEL, Recipe, backtest, fit_for_evaluation, parts_of, predict_rows, seen_positions
@@ -111,6 +112,68 @@ def test_a_backtest_is_the_mean_over_folds_of_fits_that_knew_only_what_came_befo
         by_hand.append(score("mae", rows[LABEL].to_numpy()[tuning], model.predict(rows.loc[tuning, ["x"]])))
     assert len(by_hand) == 3
     assert backtest(rows, recipe) == pytest.approx(np.mean(by_hand))
+
+
+def by_hand(rows, recipe, folds):
+    """The mean over some of the folds, without the backtest."""
+    every = backtests(rows[EVENT_TIME].dt.tz_localize(None).to_numpy("datetime64[us]"), recipe.split)
+    found = []
+    for train, tuning in (every[number] for number in folds):
+        taken = rows.iloc[np.sort(recipe.history.kept(rows[EVENT_TIME].to_numpy(), train))]
+        model = recipe.family.build(recipe.problem, recipe.parameters, recipe.features, 0)
+        model.fit(taken[["x"]], taken[LABEL])
+        told = model.predict_proba(rows[["x"]])[:, 1] if recipe.problem == "binary" else model.predict(rows[["x"]])
+        found.append(score(recipe.metric, rows[LABEL].to_numpy()[tuning], told[tuning]))
+    return pytest.approx(np.mean(found))
+
+
+def every_fifth_of_a_day(split):
+    """Rows of 120 days with a binary label, and the positions of the second fold: its short history, what it judges."""
+    times = pd.Timestamp(START) + pd.to_timedelta(np.arange(600) / 5, unit="D")
+    rows = frame(600).assign(**{EVENT_TIME: times.as_unit("us")})
+    rows[LABEL] = (rows["x"] + np.random.default_rng(1).normal(size=600) > 0).astype(float)
+    train, judged = backtests(times.tz_localize(None).to_numpy("datetime64[us]"), split)[1]
+    return rows, split.history[0].kept(rows[EVENT_TIME].to_numpy(), train), judged
+
+
+@pytest.mark.parametrize("expanding", [False, True])
+@pytest.mark.parametrize(
+    ("length", "broken", "folds"),
+    [
+        ("8d", "nothing", (0, 1, 2)),
+        ("8d", "the short history is of one class", (0, 2)),
+        ("8d", "the short history has one row of the other class", (0, 2)),
+        ("8d", "the short history has too few rows", (0, 2)),
+        ("12d", "what it judges is of one class", (0, 2)),
+    ],
+)
+def test_an_old_fold_that_is_none_for_some_recipes_counts_for_no_recipe(length, broken, folds, expanding):
+    split = SPLIT.model_copy(update={"history": (Sliding(length=length), Expanding())})
+    rows, short, judged = every_fifth_of_a_day(split)
+    if "class" in broken:
+        rows.loc[judged if "judges" in broken else short, LABEL] = 1.0
+    if "one row" in broken:
+        rows.loc[short[0], LABEL] = 0.0
+    if "too few" in broken:
+        rows = rows.drop(index=short[2:-2]).reset_index(drop=True)
+    recipe = replace(RECIPE, problem="binary", metric="roc_auc", split=split, history=split.history[expanding])
+    assert backtest(rows, recipe) == by_hand(rows, recipe, folds)
+
+
+@pytest.mark.parametrize("broken", ["few", "one class"])
+def test_the_newest_fold_is_never_left_out(broken):
+    split = SPLIT.model_copy(update={"history": (Sliding(length="8d"), Expanding())})
+    rows, _, judged = every_fifth_of_a_day(split)
+    if broken == "few":
+        rows = rows.drop(index=judged[2:-2]).reset_index(drop=True)
+    else:
+        rows.loc[judged, LABEL] = 1.0
+    short, all_rows = (
+        replace(RECIPE, problem="binary", metric="roc_auc", split=split, history=rows) for rows in split.history
+    )
+    with pytest.raises(DataRejected, match="training rows"):
+        backtest(rows, short)
+    assert backtest(rows, all_rows) == by_hand(rows, all_rows, (0,) if broken == "few" else (0, 2))
 
 
 def test_one_lucky_stretch_chooses_the_wrong_rows_and_three_do_not():
