@@ -17,9 +17,9 @@ from tasks import ingestion, monitoring, promotion
 from tasks.adapters import cleanroom, orchestrator, processes, registry, tracking
 from tasks.core import championship, invariants
 from tasks.core.championship import Reign
-from tasks.core.errors import ArtefactMismatch, KeepfitError, TransientError
+from tasks.core.errors import ArtefactMismatch, KeepfitError
 from tasks.core.results import Check, JournalEntry, Verdict
-from tasks.retrying import STEP
+from tasks.retrying import STEP, tried_again
 from tasks.session import Session
 from tasks.versions import facts_of
 
@@ -44,10 +44,7 @@ def reconcile(session: Session) -> Repairs:
     unknown: list[str] = []
     for repair in (_batches, _aliases, _triggers, _dead_mlflow_runs, _dead_flow_runs, _leftovers):
         try:
-            try:
-                done.extend(repair(session))
-            except TransientError:  # one lost answer is asked for again; a server that is down is left for next time
-                done.extend(repair(session))
+            tried_again(lambda: done.extend(repair(session)))  # noqa: B023 - it is called here and now
         except KeepfitError as error:
             unknown.append(f"{repair.__name__.strip('_')}: {error}")
     for line in done:

@@ -8,7 +8,10 @@ import pytest
 from config.load import load_file
 from config.settings import PROJECT
 from flows import training
+from tasks.adapters import orchestrator
+from tasks.adapters.store import Store
 from tasks.adapters.tracking import Trial
+from tasks.core.errors import ServerUnavailable
 from tasks.core.strategies import SameRecipe
 from tasks.searching import Tried
 from tasks.session import Session
@@ -50,3 +53,26 @@ def test_without_a_champion_and_by_default_it_searches(champion, monkeypatch):
 
     monkeypatch.setattr(training.training, "champion_recipe", refuse)
     assert training._choose(CONFIG, SESSION, None)[1]
+
+
+@pytest.mark.parametrize("succeeded", [False, True])
+def test_a_failed_training_is_told_with_its_token_unless_another_run_took_it_over(tmp_path, monkeypatch, succeeded):
+    session = replace(SESSION, store=Store(str(tmp_path / "store"), "p"), control_url=f"sqlite:///{tmp_path}/c.db")
+
+    def lost(_config, _session, _reason, token, _meter):
+        if succeeded:
+            name = f"training/{session.pipeline}"
+            session.leases.release(session.leases.holder(name))  # as if it had expired while this process was paused
+            session.leases.acquire(name, "the next", 60)
+            training.training.record_training.fn(replace(session, run_id="the next"), "promoted", "", {}, token)
+        raise ServerUnavailable("no answer")
+
+    monkeypatch.setattr(orchestrator, "sign_flow_run", lambda _run: None)
+    monkeypatch.setattr(training, "open_pipeline", lambda *_: (CONFIG, session))
+    monkeypatch.setattr(training, "reconcile", lambda _: None)
+    monkeypatch.setattr(training, "_train", lost)
+    with pytest.raises(ServerUnavailable):
+        training.training_flow.fn("p", session.as_of, "a breach", "a-breach")
+    (entry,) = session.journal.entries("training")
+    assert entry.decision.outcome == ("promoted" if succeeded else "failed")
+    assert entry.decision.key.startswith("training:a-breach:")

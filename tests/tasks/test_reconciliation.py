@@ -4,13 +4,14 @@ import logging
 
 import pytest
 
-from tasks import reconciliation
+from tasks import reconciliation, retrying
 from tasks.core.errors import ServerUnavailable
 from tasks.core.results import Check, Verdict
 
 
 @pytest.fixture(autouse=True)
 def log(monkeypatch):
+    monkeypatch.setattr(retrying, "RETRY_SECONDS", [0, 0, 0])
     monkeypatch.setattr(reconciliation, "get_run_logger", lambda: logging.getLogger("tasks.reconciliation"))
 
 
@@ -33,8 +34,8 @@ def repairs(monkeypatch, failures):
     return reconciliation.reconcile.fn(None)
 
 
-def test_one_lost_answer_is_asked_for_again_and_a_server_that_is_down_is_told(monkeypatch, caplog):
-    found = repairs(monkeypatch, {"_aliases": 1, "_triggers": 9})
+def test_a_lost_answer_is_asked_for_again_by_the_one_rule_and_a_server_that_is_down_is_told(monkeypatch, caplog):
+    found = repairs(monkeypatch, {"_aliases": retrying.RETRIES, "_triggers": retrying.RETRIES + 1})
     assert found.done == ("_batches", "_aliases", "_dead_mlflow_runs", "_dead_flow_runs", "_leftovers")
     assert found.unknown == ("triggers: _triggers did not answer",)
     assert [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR] == [
