@@ -10,6 +10,7 @@ KeepfitError
     ├── DataRejected
     ├── NotFound
     ├── NoChampion
+    ├── NoReceipt
     ├── ArtefactMismatch
     └── LeaseLost
 
@@ -55,6 +56,10 @@ class NotFound(TerminalError):
 
 class NoChampion(TerminalError):
     """The registry answered, and the pipeline has no champion."""
+
+
+class NoReceipt(TerminalError):
+    """The registry's champion is not the journal's, which alone holds receipts; a person or the reconciler mends it."""
 
 
 class ArtefactMismatch(TerminalError):
