@@ -18,8 +18,8 @@ def span_of(pipeline: str, settings: Settings) -> tuple[datetime, datetime]:
         raise DataRejected(
             f"{pipeline} has no time column, so its history cannot be cut into periods. Give --from and --to."
         )
-    if config.source.kind == "sql":
-        raise DataRejected(f"{pipeline} reads a database; say which stretch of time to replay: give --from and --to.")
+    if config.source.fetches:
+        raise DataRejected(f"{pipeline} fetches its deliveries; say what to replay: give --from and --to.")
     hours = [column for column in config.columns if column.name == wanted[0].hours_from]
     moments = []
     for path in config.source.listing(Path()).ready:

@@ -47,8 +47,10 @@ def demo(
         console.print(f"The stack is up after {time.monotonic() - began:.0f} s.")
         wrong = _show_demo(console, settings)
         console.print("\n[bold]Where to look[/]")
-        for name, address, what in _places(stack):
-            console.print(f"  {name:<10} {address:<32} {what}")
+        places = _places(stack)
+        width = max(len(address) for _, address, _ in places)
+        for name, address, what in places:
+            console.print(f"  {name:<10} {address:<{width}} {what}", soft_wrap=True)
         if not leave:
             console.print("\nEverything stays up. Ctrl-C ends it.")
             _until_interrupted()

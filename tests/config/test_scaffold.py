@@ -103,6 +103,7 @@ def test_the_corrupted_delivery_of_the_sample_would_be_refused_by_what_was_writt
     [
         (20_000, 730, timedelta(days=14), ["90d", "180d", "270d"]),
         (2_000, 130, timedelta(days=30), ["90d"]),  # 14 days would hold too few rows
+        (5_000, 120, timedelta(days=14), ["90d"]),
         (5_000, 60, timedelta(days=14), ["6w"]),
         (5_000, 3, 0.2, ["expanding"]),
         (300, 365, 0.2, ["expanding"]),

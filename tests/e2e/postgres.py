@@ -66,7 +66,8 @@ def postgres() -> Iterator[Postgres]:
         try:
             yield server
         finally:
-            server.control("-m", "immediate", "stop")
+            if server.data.joinpath("postmaster.pid").exists():  # a test may have stopped it and failed then
+                server.control("-m", "immediate", "stop")
 
 
 def _run(*command: object) -> None:

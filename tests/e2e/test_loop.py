@@ -17,6 +17,18 @@ def test_the_demo_decides_as_the_truth_says(demo: Demo) -> None:
     assert set(answers) == {"right"}, demo.output
 
 
+def test_each_period_tells_what_became_of_a_delivery_and_of_a_retraining(demo: Demo) -> None:
+    rows = [line.split(" | ") for line in demo.output.splitlines() if re.match(r"\d{4}-\d\d-\d\d \|", line)]
+    assert len(rows) == 10, demo.output
+    told = {row[0]: row[5] for row in rows}
+    assert [day for day, text in told.items() if "2024-11.csv refused" in text] == ["2024-12-01"]
+    asked = [text for text in told.values() if "triggered" in text]
+    assert len(asked) >= 2
+    assert all(
+        re.search(r"retraining (postponed|spared|failed)|version \d+ (promoted|refused)", text) for text in asked
+    )
+
+
 def test_one_corrupted_batch_is_quarantined_and_every_row_is_accounted_for(demo: Demo) -> None:
     batches = [entry for entry in demo.journal() if entry["kind"] == "ingestion"]
     refused = [entry["evidence"]["name"] for entry in batches if entry["outcome"] == "quarantined"]

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TextIO
+from typing import TYPE_CHECKING, ClassVar, Literal, TextIO
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -43,6 +43,8 @@ class Files(BaseModel):
     """Files in a folder, each of them one delivery."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    fetches: ClassVar[bool] = False
+    """Whether deliveries are fetched into the inbox; else they lie where the source says."""
 
     path: str = Field(
         min_length=1,

@@ -3,13 +3,17 @@
 Watermarks are times or running numbers. Fetching belongs to the kinds.
 """
 
-from collections.abc import Collection, Iterable
-from datetime import UTC, date, datetime
+import os
+import re
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.adapters.sources.files import UNFINISHED
+from tasks.adapters.sources.files import UNFINISHED, read_parquet
+from tasks.adapters.store.folders import hidden_file, private, sync, writing
 from tasks.core.errors import ConfigInvalid
 
 if TYPE_CHECKING:
@@ -17,36 +21,52 @@ if TYPE_CHECKING:
 
 Watermark = int | Decimal | date | datetime | str
 _NAME, _SUFFIX, _TEXT = "until ", ".parquet", "text "
+_UNITS = {10: timedelta(days=1), 13: timedelta(hours=1), 16: timedelta(minutes=1)}
+"""How long a watermark lasts that is a text of so many letters: 2024-05-01, 2024-05-01 12, 2024-05-01 12:30."""
 
 
 def clear(inbox: Path, ingested: Collection[str]) -> None:
-    """Make the inbox if it is not there, and drop what has been ingested: the store keeps its own copy."""
-    inbox.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Drop what the source still holds or the store has: unfinished and damaged files, and what was ingested.
+
+    Also what another machine has ingested by now: whatever does not reach beyond the last watermark in the store.
+    """
+    private(inbox)
+    done = last_mark(ingested)
+    for path in inbox.glob(f".*{UNFINISHED[0]}"):  # one process at a time has the lease to ingest
+        path.unlink(missing_ok=True)
     for path in waiting(inbox):
-        if path.name in ingested:
+        if (done is not None and highest([mark_of(path.name), done]) == done) or not _is_whole(path):
             path.unlink(missing_ok=True)
 
 
 def waiting(inbox: Path) -> list[Path]:
     """What waits, the lowest watermark first."""
     found = ((mark_of(path.name), path) for path in inbox.iterdir()) if inbox.is_dir() else ()
-    return [path for _, path in sorted((one for one in found if one[0] is not None), key=lambda one: one[0])]
+    with _alike():
+        return [path for _, path in sorted((one for one in found if one[0] is not None), key=lambda one: one[0])]
 
 
 def last_mark(names: Iterable[str]) -> Any:
-    """The highest watermark that these deliveries reached; None when there is none."""
-    return max((mark for name in names if (mark := mark_of(name)) is not None), default=None)
+    """The highest watermark that these deliveries reached; None when there is none. Raises as `highest` does."""
+    return highest(mark for name in names if (mark := mark_of(name)) is not None)
+
+
+def highest(marks: Iterable[Any]) -> Any:
+    """The highest of some watermarks; None when there is none. Raises ConfigInvalid where they are not of one type."""
+    with _alike():
+        return max(marks, default=None)
 
 
 def put(inbox: Path, table: "pa.Table", mark: Watermark) -> None:
-    """Write a delivery that reaches this watermark, whole or not at all."""
+    """Write a delivery that reaches this watermark, whole or not at all, also when the power fails."""
     import pyarrow.parquet as pq
 
-    path = inbox / f"{_NAME}{_text_of(mark)}{_SUFFIX}"
-    unfinished = path.with_name(path.name + UNFINISHED[0])
-    pq.write_table(table, unfinished, write_page_checksum=True)
-    unfinished.chmod(0o600)
-    unfinished.replace(path)
+    with writing(inbox), hidden_file(inbox) as (file, unfinished):
+        pq.write_table(table, file, write_page_checksum=True)
+        file.flush()
+        os.fsync(file.fileno())
+        unfinished.replace(inbox / f"{_NAME}{_text_of(mark)}{_SUFFIX}")
+        sync(inbox)
 
 
 def mark_of(name: str) -> Any:
@@ -65,26 +85,48 @@ def mark_of(name: str) -> Any:
 
 
 def newest_of(one: object, until: datetime) -> Watermark | None:
-    """The newest watermark that may be taken, in the type of `one`; None where it is no time."""
+    """The newest watermark that may be taken, in the type of `one`; None where it is no time.
+
+    Of days, hours and minutes the last that is over: rows may still come to the one that is not.
+    """
     utc = until.astimezone(UTC).replace(tzinfo=None)
     if isinstance(one, datetime):
         return until if one.tzinfo else utc
     if isinstance(one, date):
-        return utc.date()
-    return utc.isoformat(sep=one[10:11] or "T")[: len(one)] if isinstance(one, str) else None
+        return (utc - _UNITS[10]).date()
+    if not isinstance(one, str):
+        return None
+    return (utc - _UNITS.get(len(one), timedelta(0))).isoformat(sep=one[10:11] or "T")[: len(one)]
 
 
 def checked(found: object, name: str) -> Watermark:
     """A value of the watermark column `name` as a watermark; raises ConfigInvalid for one that has no order."""
     if isinstance(found, str):  # SQLite keeps times as text, which orders them as long as they are written alike
-        try:
-            datetime.fromisoformat(found)
-        except ValueError:
-            raise ConfigInvalid(f"source.watermark {name!r} is text and no time. Choose a time or a number.") from None
+        if not re.fullmatch(r"\d{4}-\d\d-\d\d([T ]\d\d(:\d\d(:\d\d.*)?)?)?", found, re.DOTALL):
+            raise ConfigInvalid(f"source.watermark {name!r} is text and no time. Choose a time or a number.")
         return found
     if isinstance(found, int | Decimal | date) and not isinstance(found, bool):
         return found
     raise ConfigInvalid(f"source.watermark {name!r} is a {type(found).__name__}. Choose a time or a running number.")
+
+
+@contextmanager
+def _alike() -> Iterator[None]:
+    try:
+        yield
+    except TypeError:
+        raise ConfigInvalid(
+            "What was taken in of this source reached watermarks of two types: source.watermark is another column now. "
+            "Take the earlier one again, or begin a pipeline of another name."
+        ) from None
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        read_parquet(path)
+    except Exception:  # noqa: BLE001 - whatever the reader says: it is not what was written
+        return False
+    return True
 
 
 def _text_of(mark: Watermark) -> str:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -17,7 +17,7 @@ from tasks.adapters.sources import inbox as inboxes
 from tasks.adapters.sources.files import Listing, read_parquet
 from tasks.adapters.sources.inbox import Watermark
 from tasks.core.durations import Duration
-from tasks.core.errors import ConfigInvalid, DataRejected, SourceUnavailable
+from tasks.core.errors import ConfigInvalid, SourceUnavailable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +33,7 @@ class Sql(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["sql"] = "sql"
+    fetches: ClassVar[bool] = True
     url: str = Field(
         min_length=1, description="SQLAlchemy address; $VARIABLES are expanded, so that no password stands in the file."
     )
@@ -77,11 +78,16 @@ class Sql(BaseModel):
         return Listing(tuple(inboxes.waiting(inbox)), ())
 
     def read(self, path: Path) -> "pd.DataFrame":
-        """Every row of a delivery, one index label per row from 0. Raises DataRejected for one that is damaged."""
+        """Every row of a delivery, one index label per row from 0.
+
+        Raises SourceUnavailable for one that is damaged: refused, it would pass for taken in, and its rows be lost.
+        """
         try:
             return read_parquet(path)
         except Exception:  # noqa: BLE001 - whatever the reader says, the answer is: this file is not readable
-            raise DataRejected("The delivery is damaged. Have it delivered again: delete it and run again.") from None
+            raise SourceUnavailable(
+                f"The delivery {path.name} is damaged on this machine's disk. Run again: it is fetched anew."
+            ) from None
 
     def _next(self, engine: "Engine", last: Watermark | None, until: datetime) -> "tuple[pa.Table, Watermark] | None":
         from sqlalchemy import select
@@ -124,8 +130,11 @@ class Sql(BaseModel):
         one = connection.execute(select(mark).select_from(source).limit(1)).scalar()
         if one is None:
             return None
+        one = inboxes.checked(one, self.watermark)
+        if last is not None:
+            inboxes.highest([one, last])  # says so when they are of two types
         limits = [mark > last] if last is not None else []
-        if (newest := inboxes.newest_of(inboxes.checked(one, self.watermark), until)) is not None:
+        if (newest := inboxes.newest_of(one, until)) is not None:
             limits.append(mark <= newest)
         waiting = select(mark).select_from(source).where(*limits)
         found = connection.execute(waiting.order_by(mark).offset(self.rows - 1).limit(1)).scalar()

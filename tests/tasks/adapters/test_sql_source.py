@@ -1,9 +1,11 @@
 """A database is taken in by its watermark: every row once, whatever the sizes, ties, new rows and lost inboxes."""
 
 import shutil
-from datetime import UTC, datetime, timedelta
+from contextlib import contextmanager, suppress
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +14,7 @@ from pydantic import ValidationError
 from sqlalchemy import create_engine, text
 
 from tasks.adapters.sources import Sql
-from tasks.core.errors import ConfigInvalid, DataRejected, SourceUnavailable
+from tasks.core.errors import ConfigInvalid, SourceUnavailable
 
 PASSWORD = "4711-secret"  # noqa: S105 - a canary
 NOW = datetime(2024, 6, 1, tzinfo=UTC)
@@ -63,7 +65,24 @@ def shop(tmp_path):
     return Shop(tmp_path)
 
 
-Step = st.tuples(st.lists(st.integers(0, 3), max_size=8), st.integers(0, 3), st.booleans())
+Step = st.tuples(
+    st.lists(st.integers(0, 3), max_size=8), st.integers(0, 3), st.sampled_from(["", "lost", "damaged", "breaks off"])
+)
+
+
+@contextmanager
+def breaking_off(after: int):
+    """A database that goes away after so many deliveries were fetched."""
+    real, left = Sql._next, [after]
+
+    def fetch(*given):
+        if not left[0]:
+            raise SourceUnavailable("gone")
+        left[0] -= 1
+        return real(*given)
+
+    with mock.patch.object(Sql, "_next", fetch):
+        yield
 
 
 @settings(max_examples=40)
@@ -73,13 +92,20 @@ def test_every_row_comes_once_in_any_chunks_with_ties_between_inserts_and_lost_i
         source = {"table": None, "query": "SELECT * FROM orders WHERE id >= 0;"} if by_query else {}
         shop = Shop(Path(name), rows=rows, watermark=mark, **source)
         taken, clock = [], 0
-        for gaps, limit, lost in steps:
+        for gaps, limit, fault in steps:
             clock += 1  # what is committed later is younger than everything before
             moments = [clock := clock + gap for gap in gaps]
             shop.sell(*moments)
+            if fault == "breaks off":
+                with breaking_off(limit), suppress(SourceUnavailable):
+                    taken += shop.take()
+                continue
             taken += shop.take(limit=limit)
-            if lost:
+            if fault == "lost":
                 shutil.rmtree(shop.inbox)
+            if fault == "damaged":
+                for path in shop.source.listing(shop.inbox).ready:
+                    path.write_bytes(path.read_bytes()[: limit * 100])
         taken += shop.take()
         assert sorted(taken) == list(range(shop.count()))
         assert shop.take() == []
@@ -110,15 +136,60 @@ def test_values_come_as_they_are_stored(shop):
     assert path.stat().st_mode & 0o077 == 0
 
 
-def test_a_file_that_was_not_written_out_is_no_delivery_and_a_damaged_one_is_refused(shop):
+def test_a_file_that_was_not_written_out_is_no_delivery_and_a_damaged_one_is_fetched_anew(shop):
     shop.sell(1)
     shop.source.deliver(NOW, shop.inbox, [])
     (path,) = shop.source.listing(shop.inbox).ready
-    path.with_name(path.name + ".part").write_bytes(b"x")
+    left = [path.with_name(path.name + ".part"), path.with_name(".of a crash.part")]
+    for unfinished in left:
+        unfinished.write_bytes(b"x")
     assert shop.source.listing(shop.inbox).ready == (path,)
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(DataRejected, match="damaged"):
+    with pytest.raises(SourceUnavailable, match="damaged"):
         shop.source.read(path)
+    assert shop.take() == [0], "it is not taken for ingested, and fetched anew"
+    assert not left[1].exists()
+
+
+@pytest.mark.parametrize(
+    ("column", "written"),
+    [("day", lambda t: t.date()), ("day", lambda t: f"{t:%Y-%m-%d}"), ("hour", lambda t: f"{t:%Y-%m-%dT%H}"),
+     ("minute", lambda t: f"{t:%Y-%m-%d %H:%M}")],
+    ids=["dates", "days", "hours", "minutes"],
+)  # fmt: skip
+def test_of_a_day_or_an_hour_that_is_not_over_nothing_is_taken_yet(tmp_path, column, written):
+    shop = Shop(tmp_path, table="visits", watermark=column, lag="0s")
+    kind = "DATE" if isinstance(written(NOW), date) else "TEXT"
+    shop.execute(f"CREATE TABLE visits (id INTEGER, {column} {kind})")
+    moment, taken = datetime(2024, 5, 3, 10, 20, 5, tzinfo=UTC), []
+    for number in range(6):
+        value = written(moment)
+        shop.execute("INSERT INTO visits VALUES (:id, :value)", {"id": number, "value": str(value)})
+        taken += shop.take(moment)
+        moment += timedelta(seconds=7) if number % 2 else timedelta(seconds=20)
+    assert 5 not in taken, "more may come"
+    assert sorted(taken + shop.take(moment + timedelta(days=2))) == list(range(6))
+
+
+def test_an_inbox_that_another_machine_has_overtaken_is_dropped(shop, tmp_path):
+    shop.sell(1, 2)
+    shop.source.deliver(NOW, shop.inbox, [])
+    shop.sell(3)
+    other = Shop.__new__(Shop)
+    other.source, other.inbox, other.ingested = shop.source, tmp_path / "elsewhere", []
+    assert other.take() == [0, 1, 2]
+    shop.ingested = other.ingested
+    assert shop.take() == []
+
+
+def test_a_watermark_of_another_type_than_before_is_told(tmp_path):
+    shop = Shop(tmp_path, watermark="number")
+    shop.sell(1)
+    assert shop.take() == [0]
+    shop.source = Sql(url=shop.url, table="orders", watermark="at")
+    shop.sell(2)
+    with pytest.raises(ConfigInvalid, match=r"watermarks of two types: source\.watermark is another column now"):
+        shop.take()
 
 
 WRONG = {

@@ -57,7 +57,7 @@ def test_what_a_recipe_keeps_is_read_back_and_every_length_has_a_beginning(rows)
     assert 1 in rows.kept(times, np.arange(2))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.integers(0, 1000), max_size=50), st.integers(1, 1000))
 def test_rows_are_kept_and_weighed_by_their_age_before_the_newest_of_them(hours, length):
     times = np.datetime64("2024-01-01", "us") + np.asarray(hours, dtype="int64") * np.timedelta64(1, "h")
