@@ -52,7 +52,7 @@ def read_champion(session: Session) -> ModelVersion | None:
         )
         promoting = session.leases.holder(f"promotion/{session.pipeline}")
         if promoting is not None and promoting.holder != session.run_id:
-            raise StoreConflict(f"A promotion is at work on the champion of {session.pipeline}; ask again when it ends.")
+            raise StoreConflict(f"A promotion is at work on {session.pipeline}; ask again when it ends.")
         raise NoReceipt(
             f"The champion of {session.pipeline} is version {stands or 'none'} by the registry's alias and "
             f"{wanted or 'none'} by the journal, which alone holds receipts. Next: {mend}."
