@@ -37,7 +37,7 @@ class Step:
     @property
     def rows(self) -> tuple[int, int]:
         """Event rows accepted and quarantined."""
-        taken = [e.decision.evidence for e in self.of("ingestion") if e.decision.evidence["kind"] == "events"]
+        taken = [e.decision.evidence for e in self.of("ingestion") if e.decision.evidence.get("kind") == "events"]
         return sum(e["accepted"] for e in taken), sum(e["quarantined"] for e in taken)
 
     @property
