@@ -118,7 +118,7 @@ def run(ground: Ground, stage: str, vendor: str, at: int, mode: Mode) -> Ended:
 def _state(ground: Ground, run_id: str, *, verify: bool = False) -> State:
     from tasks.adapters import registry
     from tasks.core import championship, invariants
-    from tasks.reconciliation import verify_invariants
+    from tasks.verification import verify_invariants
 
     session = ground.session(SECOND)
     aliases, entries = registry.aliases(PIPELINE), session.journal.entries()

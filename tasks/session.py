@@ -12,7 +12,7 @@ from tasks.adapters import orchestrator
 from tasks.adapters.journal import Journal
 from tasks.adapters.leases import Lease, Leases
 from tasks.adapters.store import Store
-from tasks.core.errors import KeepfitError, NoChampion, StoreConflict
+from tasks.core.errors import InvariantBroken, KeepfitError, NoChampion, StoreConflict
 from tasks.core.results import Decision, JournalEntry, Verdict
 
 _READ_ONLY = {"simulation"}
@@ -44,6 +44,15 @@ class Session:
         """All leases of this installation."""
         return Leases(self.control_url)
 
+    def is_free(self, stage: str) -> bool:
+        """Whether no other run holds the stage: one that does finishes it, or leaves it to the next repair."""
+        holder = self.leases.holder(f"{stage}/{self.pipeline}")
+        return holder is None or holder.holder == self.run_id
+
+    def alive(self) -> set[str]:
+        """The ids of all runs that hold a lease, and of this one."""
+        return {lease.holder for lease in self.leases.live()} | {self.run_id}
+
     @contextmanager
     def hold(self, stage: str) -> Iterator[Lease]:
         """Hold the pipeline's lease for a stage; raises StoreConflict when another run is at work on it.
@@ -60,7 +69,7 @@ class Session:
                 lease = tried_again(lambda: self._take(stage, held), final=StoreConflict)
                 yield lease
             except Exception as error:
-                answered = isinstance(error, NoChampion) or getattr(error, _TOLD, False)
+                answered = isinstance(error, NoChampion | InvariantBroken) or getattr(error, _TOLD, False)
                 if stage not in _READ_ONLY and not answered:
                     self.tell_failure(stage, error, {}, lease)
                 raise

@@ -75,7 +75,7 @@ def verify(pipeline: Annotated[str | None, typer.Argument(help="Which; all if no
     connect(*names)
     from config.opening import open_pipeline
     from tasks.core.results import Check, Verdict, overall
-    from tasks.reconciliation import verify_invariants
+    from tasks.verification import verify_invariants
 
     console = Console()
     answers: list[Check] = []

@@ -12,6 +12,7 @@ KeepfitError
     ├── NoChampion
     ├── NoReceipt
     ├── ArtefactMismatch
+    ├── InvariantBroken
     └── LeaseLost
 
 Every message says what happened, which value, what is allowed, and what to do next. Messages never quote cell values.
@@ -64,6 +65,10 @@ class NoReceipt(TerminalError):
 
 class ArtefactMismatch(TerminalError):
     """An artefact is not the one that was judged (SHA-256 differs), or it cannot be loaded in a clean process."""
+
+
+class InvariantBroken(TerminalError):
+    """What the pipeline's promises rest on does not hold; the verification that saw it has told and journalled it."""
 
 
 class LeaseLost(TerminalError):

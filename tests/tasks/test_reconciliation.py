@@ -6,7 +6,6 @@ import pytest
 
 from tasks import reconciliation, retrying
 from tasks.core.errors import ServerUnavailable
-from tasks.core.results import Check, Verdict
 
 
 @pytest.fixture(autouse=True)
@@ -41,9 +40,3 @@ def test_a_lost_answer_is_asked_for_again_by_the_one_rule_and_a_server_that_is_d
     assert [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR] == [
         "could not reconcile triggers: _triggers did not answer"
     ]
-
-
-def test_an_invariant_that_could_not_be_checked_is_an_alert(caplog):
-    answers = [Check("I1", Verdict.PASS, "holds"), Check("I2", Verdict.UNKNOWN, "no answer")]
-    reconciliation.alert_unknown(answers)
-    assert [record.getMessage() for record in caplog.records] == ["could not check I2: no answer"]
