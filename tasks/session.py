@@ -76,8 +76,10 @@ class Session:
 
     def _take(self, stage: str, held: ExitStack) -> Lease:
         try:
-            return held.enter_context(self.leases.hold(f"{stage}/{self.pipeline}", self.run_id, waiting=_log.warning))
+            name = f"{stage}/{self.pipeline}"
+            return held.enter_context(self.leases.hold(name, self.run_id, waiting=_log.warning, stranded=_log.error))
         except StoreConflict as error:  # another run is at work: nothing has failed, in this flow or around it
+            _log.warning("%s of %s does not run now: %s", stage, self.pipeline, error)
             setattr(error, _TOLD, True)
             raise
 

@@ -63,12 +63,15 @@ def test_no_champion_is_an_answer_and_no_failure(session, caplog):
     assert (told(session), caplog.records) == ([], [])
 
 
-def test_another_run_at_work_is_no_failure_of_the_stage_or_of_the_cycle_around_it(session, caplog):
+def test_another_run_at_work_is_told_and_is_no_failure_of_the_stage_or_of_the_cycle_around_it(session, caplog):
     with session.leases.hold("scoring/p", "another run"):
         with pytest.raises(StoreConflict, match="held by another run until"):
             fail(session, AssertionError("never reached"), "cycle", "scoring")
         assert session.leases.holder("scoring/p").holder == "another run"
-    assert (told(session), caplog.records) == ([], [])
+    assert told(session) == []
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert "scoring of p does not run now: The lease 'scoring/p' is held by another run" in record.getMessage()
 
 
 def test_a_lost_race_inside_the_block_is_a_failure(session, caplog):
@@ -76,6 +79,18 @@ def test_a_lost_race_inside_the_block_is_a_failure(session, caplog):
         fail(session, StoreConflict("other writers won every race"), "cycle", "scoring")
     assert told(session) == [("scoring", "failed", Verdict.UNKNOWN)]
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+def test_a_lease_that_cannot_be_given_back_is_an_alert_and_no_failure(session, monkeypatch, caplog):
+    def down(*_):
+        raise ServerUnavailable("the leases are down")
+
+    with session.hold("scoring"):
+        monkeypatch.setattr(Leases, "release", down)
+    assert told(session) == []
+    (record,) = caplog.records
+    assert record.levelno == logging.ERROR
+    assert "'scoring/p' could not be given back and stands until it expires: the leases are" in record.getMessage()
 
 
 @pytest.mark.parametrize("error", [LeaseLost("no longer held"), ServerUnavailable("no answer")])
