@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks.failing import MODES, VENDORS, Mode, failing
 from benchmarks.ground import PIPELINE, SECOND, Ground, prepare
 from benchmarks.results import Row, load
-from tasks.core.errors import KeepfitError
+from tasks.core.errors import InvariantBroken, KeepfitError
 
 STAGES = ("training", "retraining", "promotion", "monitoring", "scoring", "reconciliation")
 _BEGINNING = {"retraining": "breached", "reconciliation": "killed"}
@@ -58,6 +58,16 @@ class Ended:
         """Whether the vendor failed at all: a run makes only so many calls."""
         return bool(self.where)
 
+    @property
+    def can_tell(self) -> bool:
+        """Whether there is a journal to tell it to, and a lease that lets this run do so."""
+        return self.mode != "for good" or self.vendor not in {"journal", "leases"}
+
+    @property
+    def outcome(self) -> str:
+        """What the journal is told of a run that ended in an error."""
+        return "broken" if isinstance(self.error, InvariantBroken) else "failed"
+
     def wrong(self, undisturbed: "Ended") -> list[str]:
         """What must not be, in words."""
         then, later = self.then, self.later
@@ -68,8 +78,8 @@ class Ended:
             "a retraining started that nobody decided": not set(then.started) <= set(then.decided),
             "a retraining started twice": len(later.started) > 1,
             f"an error without a name: {error}": error and not isinstance(self.error, KeepfitError),
-            "the failure was silent": self.fired and self.mode == "for good" and not error and not self.alerts,
-            "the journal was not told": error and self.vendor != "journal" and "unknown" not in then.told,
+            "the failure was silent": self.fired and self.mode == "for good" and not self.alerts,
+            "the journal was not told": error and self.can_tell and self.outcome not in then.told,
             "a retry did not mend it": error and self.mode != "for good",
             f"it ended as {then.facts}, undisturbed as {undisturbed.then.facts}":
                 not error and self.mode != "for good" and then.facts != undisturbed.then.facts,
@@ -121,7 +131,7 @@ def run(ground: Ground, stage: str, vendor: str, at: int, mode: Mode) -> Ended:
 def _state(ground: Ground, run_id: str, *, verify: bool = False) -> State:
     from tasks.adapters import registry
     from tasks.core import championship, invariants
-    from tasks.reconciliation import verify_invariants
+    from tasks.verification import verify_invariants
 
     session = ground.session(SECOND)
     aliases, entries = registry.aliases(PIPELINE), session.journal.entries()
@@ -135,7 +145,7 @@ def _state(ground: Ground, run_id: str, *, verify: bool = False) -> State:
         tuple(ground.started), session.store.rows("predictions"),
         sum(d.kind == "probe" for d in decisions),
         tuple(d.evidence["token"] for d in decisions if d.outcome == "triggered"),
-        tuple(str(d.verdict) for d in decisions if d.run_id == run_id), tuple(unsound),
+        tuple(d.outcome for d in decisions if d.run_id == run_id), tuple(unsound),
     )  # fmt: skip
 
 

@@ -136,12 +136,11 @@ class Ground:
 
 class _Keeping(logging.Handler):
     def __init__(self, lines: list[str]) -> None:
-        super().__init__(logging.WARNING)
+        super().__init__(logging.ERROR)
         self.lines = lines
 
     def emit(self, record: logging.LogRecord) -> None:
-        if not record.getMessage().startswith("repaired"):
-            self.lines.append(record.getMessage())
+        self.lines.append(record.getMessage())
 
 
 class _Done(PrefectFuture[Any]):
@@ -208,6 +207,7 @@ def _without_prefect(ground: Ground) -> Iterator[None]:
     import flows.training
     import tasks.reconciliation
     import tasks.reporting
+    import tasks.retrying
     from tasks.adapters import drift_metrics, drift_reports, plots
 
     server = SimpleNamespace(update_flow_run_labels=lambda *_: None, read_flow_runs=lambda **_: list(ground.running),
@@ -228,6 +228,7 @@ def _without_prefect(ground: Ground) -> Iterator[None]:
     replaced = [
         (prefect.Task, "__call__", _call),
         (prefect.Flow, "__call__", step),
+        (tasks.retrying, "RETRY_SECONDS", [0] * tasks.retrying.RETRIES),
         (flows.training, "task_runner", lambda _: contextlib.nullcontext(pool)),
         (subprocess, "run", lambda command, **given: _clean_process(process, command, **given)),
         (prefect.client.orchestration, "get_client", lambda **_: contextlib.nullcontext(server)),

@@ -148,7 +148,8 @@ class PipelineConfig(_Section):
     def _kinds_fit_the_problem(self) -> "PipelineConfig":
         if self.metric in UNSUPPORTED and any("estimated_performance" in one.watches for one in self.triggers):
             raise ValueError(f"{self.metric} cannot be estimated without labels; choose another metric or trigger")
-        if why := misfit(self.gates, {column.name: column.role for column in self.columns}, self.problem):
+        roles = {column.name: column.role for column in self.columns}
+        if why := misfit(self.gates, roles, self.features.names, self.problem):
             raise ValueError(why)
         return self
 

@@ -7,7 +7,6 @@ What a pipeline does belongs in `config/schema.py`; starting servers belongs in 
 import fcntl
 import json
 import os
-import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from tasks.core.addresses import without_credentials
 from tasks.core.errors import ConfigInvalid, ServerUnavailable
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -150,7 +150,7 @@ def load_settings() -> Settings:
         first = error.errors(include_url=False)[0]
         field = str(first["loc"][0])
         variable = field if field.isupper() else f"KEEPFIT_{field.upper()}"
-        value = re.sub(r"[^/\s]*@", "***@", str(first["input"]))  # an address may hold a password
+        value = without_credentials(str(first["input"]))
         raise ConfigInvalid(f"{variable}={value} is not allowed: {first['msg']}; correct it") from error
 
 

@@ -13,6 +13,7 @@ from deployments.memory import Memory
 from deployments.merge import Slot, merge
 from deployments.render import WORK_POOL
 from deployments.slots import apply, find, replan, slot_of, slot_of_file
+from tasks.core.addresses import without_credentials
 from tasks.core.errors import ConfigInvalid, ServerUnavailable
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ def register(specs: Iterable[Mapping[str, Any]], *, reset: bool = False) -> list
         raise ConfigInvalid(f"Prefect refused a deployment: {error.response.text:.500}") from error
     except httpx.TransportError as error:
         raise ServerUnavailable(
-            f"No Prefect server answers at {client.api_url} ({type(error).__name__}). Start one with `keepfit up`."
+            f"No Prefect server answers at {without_credentials(str(client.api_url))} ({type(error).__name__}). "
+            "Start one with `keepfit up`."
         ) from error
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from config.opening import open_pipeline
 from config.settings import Settings
+from tasks.core.addresses import without_credentials
 from tasks.core.championship import reign
 from tasks.core.errors import TerminalError, TransientError
 from tasks.core.results import JournalEntry
@@ -36,7 +37,7 @@ class Step:
     @property
     def rows(self) -> tuple[int, int]:
         """Event rows accepted and quarantined."""
-        taken = [e.decision.evidence for e in self.of("ingestion") if e.decision.evidence["kind"] == "events"]
+        taken = [e.decision.evidence for e in self.of("ingestion") if e.decision.evidence.get("kind") == "events"]
         return sum(e["accepted"] for e in taken), sum(e["quarantined"] for e in taken)
 
     @property
@@ -103,7 +104,7 @@ def _wait(run_id: str) -> None:
             run = client.read_flow_run(UUID(run_id))
             if run.state is not None and run.state.is_final():
                 if not run.state.is_completed():
-                    page = str(client.api_url).replace("/api/", f"/runs/flow-run/{run_id}")
+                    page = without_credentials(str(client.api_url)).replace("/api/", f"/runs/flow-run/{run_id}")
                     raise TerminalError(
                         f"The run {run.name} ended as {run.state.name}: {str(run.state.message)[:300]} Its page: {page}"
                     )

@@ -4,11 +4,11 @@ from prefect import flow
 
 from flows.naming import run_name
 from flows.running import begin_run
-from tasks import reporting
+from tasks import reporting, verification
 from tasks.core import dossiers
-from tasks.core.errors import TerminalError
+from tasks.core.errors import InvariantBroken
 from tasks.core.results import Verdict
-from tasks.reconciliation import alert_unknown, reconcile, verify_invariants
+from tasks.reconciliation import reconcile
 
 
 @flow(name="reconciliation", flow_run_name=run_name, persist_result=False)
@@ -22,16 +22,17 @@ def reconciliation_flow(pipeline: str) -> list[str]:
         What was repaired.
 
     Raises:
-        TerminalError: an invariant is broken. The message names which.
+        InvariantBroken: an invariant is broken. The message names which.
     """
     _, session = begin_run(pipeline)
-    with session.hold("reconciliation"):
+    with session.hold("reconciliation") as lease:
         repairs = reconcile(session)
-        checks = verify_invariants(session)
+        checks = verification.verify_invariants(session)
         page = dossiers.reconciliation_page(pipeline, repairs.done, repairs.unknown, checks)
         reporting.show_page("reconciliation", pipeline, page)
-        alert_unknown(checks)
+        verification.alert(checks)
+        verification.record_verification(session, checks, lease)
         broken = [f"{check.name}: {check.reason}" for check in checks if check.verdict is Verdict.FAIL]
         if broken:
-            raise TerminalError(f"Broken invariants of {pipeline}: {' | '.join(broken)}")
+            raise InvariantBroken(f"Broken invariants of {pipeline}: {' | '.join(broken)}")
     return list(repairs.done)

@@ -43,13 +43,13 @@ def training_flow(
     """
     config, session = begin_run(pipeline, as_of)
     meter = Meter.start()
-    with session.hold("training"):
+    with session.hold("training") as lease:
         reconcile(session)
         try:
             return _train(config, session, reason, token, meter)
         except Exception as error:
             spent = _cost(config, meter, None)
-            training.record_failure(session, error, spent, token)
+            training.record_failure(session, error, spent, token, lease)
             raise
 
 

@@ -3,10 +3,12 @@
 import os
 from urllib.parse import quote
 
+from tasks.core.addresses import without_credentials
+
 
 def version_links(pipeline: str, version: int | None, mlflow_run: str | None) -> dict[str, str]:
     """The model version's and the run's pages in MLflow; empty where no server's address is known."""
-    root = os.environ.get("MLFLOW_TRACKING_URI", "")
+    root = without_credentials(os.environ.get("MLFLOW_TRACKING_URI", ""))
     if not root.startswith("http"):
         return {}
     links = {}
@@ -20,5 +22,5 @@ def version_links(pipeline: str, version: int | None, mlflow_run: str | None) ->
 
 def report_link(path: str) -> dict[str, str]:
     """The report's page in the Evidently UI."""
-    root = os.environ.get("KEEPFIT_EVIDENTLY_URL", "")
+    root = without_credentials(os.environ.get("KEEPFIT_EVIDENTLY_URL", ""))
     return {"Evidently report": f"{root.rstrip('/')}{path}"} if root else {}

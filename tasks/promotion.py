@@ -14,7 +14,7 @@ from tasks.adapters.leases import Lease
 from tasks.adapters.registry import ModelVersion
 from tasks.core import challenger, championship
 from tasks.core.championship import PROMOTED, REFUSED, ROLLED_BACK, Reign
-from tasks.core.errors import NoChampion, NotFound, StoreConflict
+from tasks.core.errors import NoChampion, NoReceipt, NotFound, StoreConflict
 from tasks.core.gates import Gate, GateEvidence, judge_all
 from tasks.core.ledger import RowSet
 from tasks.core.results import Check, Decision, Verdict
@@ -42,7 +42,8 @@ def read_version(session: Session, number: int) -> ModelVersion:
 def read_champion(session: Session) -> ModelVersion | None:
     """The champion, or None when registry and journal say that there is none; no answer is an error, not a None.
 
-    Raises StoreConflict when the two differ: nothing is scored with or held against a version that has no receipt.
+    When the two differ nothing is scored with or held against the version: it has no receipt. Raises StoreConflict
+    while another run's promotion is at work, which ends that by itself, and NoReceipt otherwise.
     """
     found, now = registry.champion_of(session.pipeline), championship.reign(session.journal.entries())
     stands, wanted = found.number if found else None, now.champion if now else None
@@ -50,7 +51,10 @@ def read_champion(session: Session) -> ModelVersion | None:
         mend = (
             f"keepfit run reconciliation {session.pipeline}" if now else "take the alias off in MLflow and promote it"
         )
-        raise StoreConflict(
+        promoting = session.leases.holder(f"promotion/{session.pipeline}")
+        if promoting is not None and promoting.holder != session.run_id:
+            raise StoreConflict(f"A promotion is at work on {session.pipeline}; ask again when it ends.")
+        raise NoReceipt(
             f"The champion of {session.pipeline} is version {stands or 'none'} by the registry's alias and "
             f"{wanted or 'none'} by the journal, which alone holds receipts. Next: {mend}."
         )

@@ -1,6 +1,8 @@
 """The one retry rule: transient errors are tried again, everything else is not. Flows themselves are never retried."""
 
-from typing import Any
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from prefect import Task
 from prefect.cache_policies import NO_CACHE
@@ -10,6 +12,7 @@ from tasks.core.errors import TransientError
 
 RETRIES = 3
 RETRY_SECONDS = [1, 3, 9]
+_Answer = TypeVar("_Answer")
 
 
 def is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
@@ -21,6 +24,18 @@ def is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> boo
     except BaseException:  # noqa: BLE001 - any other failure is final, whatever it is
         return False
     return False
+
+
+def tried_again(call: Callable[[], _Answer], final: type[Exception] | tuple[()] = ()) -> _Answer:
+    """The rule for a call that is no task of its own; `final`: what here is an answer, though it is transient."""
+    for pause in RETRY_SECONDS:
+        try:
+            return call()
+        except final:
+            raise
+        except TransientError:
+            time.sleep(pause)
+    return call()
 
 
 STEP: dict[str, Any] = {

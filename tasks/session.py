@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from tasks.adapters import orchestrator
 from tasks.adapters.journal import Journal
 from tasks.adapters.leases import Lease, Leases
 from tasks.adapters.store import Store
-from tasks.core.errors import KeepfitError, LeaseLost, NoChampion, ServerUnavailable, StoreConflict
+from tasks.core.errors import InvariantBroken, KeepfitError, NoChampion, StoreConflict
 from tasks.core.results import Decision, JournalEntry, Verdict
 
 _READ_ONLY = {"simulation"}
@@ -44,38 +44,58 @@ class Session:
         """All leases of this installation."""
         return Leases(self.control_url)
 
+    def is_free(self, stage: str) -> bool:
+        """Whether no other run holds the stage: one that does finishes it, or leaves it to the next repair."""
+        holder = self.leases.holder(f"{stage}/{self.pipeline}")
+        return holder is None or holder.holder == self.run_id
+
+    def alive(self) -> set[str]:
+        """The ids of all runs that hold a lease, and of this one."""
+        return {lease.holder for lease in self.leases.live()} | {self.run_id}
+
     @contextmanager
     def hold(self, stage: str) -> Iterator[Lease]:
         """Hold the pipeline's lease for a stage; raises StoreConflict when another run is at work on it.
 
         A run that was killed on this machine is succeeded at once; one that fell silent elsewhere is waited out. What
-        ends the block in an error is told: by an alert, and as `unknown` in the journal.
+        ends the block in an error is told: by an alert, and as `unknown` in the journal, while the lease is still held.
         """
+        from tasks.retrying import tried_again  # it imports Prefect, which a reader of tables does without
+
+        with ExitStack() as held:
+            lease: Lease | None = None
+            try:
+                tried_again(lambda: orchestrator.sign_flow_run(self.run_id))
+                lease = tried_again(lambda: self._take(stage, held), final=StoreConflict)
+                yield lease
+            except Exception as error:
+                answered = isinstance(error, NoChampion | InvariantBroken) or getattr(error, _TOLD, False)
+                if stage not in _READ_ONLY and not answered:
+                    self.tell_failure(stage, error, {}, lease)
+                raise
+
+    def _take(self, stage: str, held: ExitStack) -> Lease:
         try:
-            _asked_twice(lambda: orchestrator.sign_flow_run(self.run_id))
-            with ExitStack() as held:
-                name = f"{stage}/{self.pipeline}"
-                yield _asked_twice(
-                    lambda: held.enter_context(self.leases.hold(name, self.run_id, waiting=_log.warning))
-                )
-        except (NoChampion, StoreConflict):
-            raise  # an answer, and another run that is at work: nothing has failed
-        except Exception as error:
-            if stage not in _READ_ONLY and not getattr(error, _TOLD, False):
-                self.tell_failure(stage, error, {})
+            name = f"{stage}/{self.pipeline}"
+            return held.enter_context(self.leases.hold(name, self.run_id, waiting=_log.warning, stranded=_log.error))
+        except StoreConflict as error:  # another run is at work: nothing has failed, in this flow or around it
+            _log.warning("%s of %s does not run now: %s", stage, self.pipeline, error)
+            setattr(error, _TOLD, True)
             raise
 
-    def tell_failure(self, stage: str, error: Exception, evidence: Mapping[str, Any], key: str | None = None) -> None:
+    def tell_failure(
+        self, stage: str, error: Exception, evidence: Mapping[str, Any], lease: Lease | None, key: str | None = None
+    ) -> None:
         """Say that a stage failed, so that nothing is known: an alert, and an entry in the journal if that answers.
 
-        Who lost the lease writes nothing any more: the run that took over tells how the stage ends.
+        Who lost the `lease` meanwhile writes nothing any more: the run that took over tells how the stage ends.
         """
         reason = reason_of(error)
         _log.error("%s of %s failed, and nothing is decided on a guess: %s", stage, self.pipeline, reason)
         setattr(error, _TOLD, True)
-        if isinstance(error, LeaseLost):
-            return
         with suppress(KeepfitError):  # what failed first is what people have to know
+            if lease is not None:
+                self.leases.check(lease)
             self.record(Decision(
                 key=key or f"failed:{stage}:{self.run_id}", pipeline=self.pipeline, kind=stage, verdict=Verdict.UNKNOWN,
                 outcome="failed", reason=reason, as_of=self.as_of, evidence=evidence, run_id=self.run_id,
@@ -84,15 +104,6 @@ class Session:
     def record(self, decision: Decision) -> JournalEntry:
         """Write a decision into the journal, once per key."""
         return self.journal.record(decision, datetime.fromtimestamp(time.time(), UTC))
-
-
-def _asked_twice(call: Callable[[], Any]) -> Any:
-    """What a run asks before its first task has no task's retries: one lost answer is asked for again."""
-    try:
-        return call()
-    except ServerUnavailable:
-        time.sleep(1)
-        return call()
 
 
 def reason_of(error: Exception) -> str:

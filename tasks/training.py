@@ -14,6 +14,7 @@ from tasks import versions
 from tasks.adapters import fits, labelled, plots, provenance, registry, tracking
 from tasks.adapters.faults import fault_point
 from tasks.adapters.fits import Fitted
+from tasks.adapters.leases import Lease
 from tasks.adapters.registry import ModelVersion
 from tasks.adapters.store import Store
 from tasks.adapters.tracking import LEASE_TAG, Trial
@@ -156,9 +157,11 @@ def record_training(
     return decision
 
 
-def record_failure(session: Session, error: Exception, evidence: Mapping[str, Any], token: str | None) -> None:
+def record_failure(
+    session: Session, error: Exception, evidence: Mapping[str, Any], token: str | None, lease: Lease
+) -> None:
     """Tell that this training came to no answer, with its cost and its token: it counts for the governor."""
-    session.tell_failure("training", error, {**evidence, "token": token}, _key(session, "failed", token))
+    session.tell_failure("training", error, {**evidence, "token": token}, lease, _key(session, "failed", token))
 
 
 def _key(session: Session, outcome: str, token: str | None) -> str:

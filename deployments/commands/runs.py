@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from deployments.commands.options import Pipeline
+from tasks.core.addresses import without_credentials
 from tasks.core.errors import ConfigInvalid, ServerUnavailable, TerminalError
 
 FLOWS = ("ingestion", "training", "promotion", "scoring", "monitoring", "cycle", "reconciliation")
@@ -74,7 +75,7 @@ def verify(pipeline: Annotated[str | None, typer.Argument(help="Which; all if no
     connect(*names)
     from config.opening import open_pipeline
     from tasks.core.results import Check, Verdict, overall
-    from tasks.reconciliation import verify_invariants
+    from tasks.verification import verify_invariants
 
     console = Console()
     answers: list[Check] = []
@@ -169,8 +170,8 @@ def _require(server: str, address: str) -> None:
         httpx.get(address, timeout=10, trust_env=False).raise_for_status()
     except httpx.HTTPError as error:
         raise ServerUnavailable(
-            f"{server} does not answer at {address} ({type(error).__name__}). Start it (`keepfit up`), or correct its "
-            "address; nothing was started."
+            f"{server} does not answer at {without_credentials(address)} ({type(error).__name__}). "
+            "Start it (`keepfit up`), or correct its address; nothing was started."
         ) from error
 
 

@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from urllib.parse import urlsplit
 
 from config.settings import Settings, load_settings
 from deployments.stack.ending import end_parts
@@ -23,6 +22,7 @@ from deployments.stack.ports import choose_ports
 from deployments.stack.processes import find, identify
 from deployments.stack.state import ALREADY_RUNNING, Phase, ProcessId, StackState, read_state, try_lock, write_state
 from deployments.stack.watch import Watch
+from tasks.core.addresses import without_credentials
 from tasks.core.errors import KeepfitError, ServerUnavailable
 
 _FOLDERS = ("logs", "tmp", "prefect/results", "mlflow/artifacts", "evidently")
@@ -87,7 +87,7 @@ class Supervisor:
             update={
                 "ports": previous.ports | ports,
                 "addresses": served(self.settings, ports),
-                "elsewhere": {name: _without_password(url) for name, url in given.items()},
+                "elsewhere": {name: without_credentials(url) for name, url in given.items()},
             }
         )
         parts = build_parts(self.settings, ports)
@@ -130,11 +130,6 @@ class Supervisor:
         if fresh != self.state:
             write_state(self.home, fresh)
         self.state = fresh
-
-
-def _without_password(url: str) -> str:
-    user_and_host = urlsplit(url).netloc
-    return url.replace(user_and_host, user_and_host.rpartition("@")[2]) if user_and_host else url
 
 
 def main() -> int:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.adapters.store import Store, reads, tables
 from tasks.core.errors import ArtefactMismatch, KeepfitError
-from tasks.core.journal import chain, verify_chain
+from tasks.core.journal import chain, changed, verify_chain
 from tasks.core.results import Decision, JournalEntry, Verdict, Window
 
 if TYPE_CHECKING:
@@ -89,6 +89,8 @@ class Journal:
                 f"The journal of {self.store.pipeline} has recorded {end} entries, and number {end} is missing. "
                 "Nothing was written. Look at `keepfit verify`, then restore the store from a backup."
             )
+        if previous is not None and (told := changed([previous])):
+            raise ArtefactMismatch(f"{told[0]} Nothing was written after it. Restore the store from a backup.")
         entry = chain(previous, decision, now)
         if not tables.try_append(table, _row(entry), _APPLICATION, entry.sequence):
             return None

@@ -100,13 +100,18 @@ class Leases:
 
     @contextmanager
     def hold(
-        self, name: str, holder: str, seconds: float = 60, waiting: Callable[[str], None] | None = None
+        self,
+        name: str,
+        holder: str,
+        seconds: float = 60,
+        waiting: Callable[[str], None] = lambda _: None,
+        stranded: Callable[[str], None] = lambda _: None,
     ) -> Iterator[Lease]:
         """Hold a lease for the length of a block; a daemon thread renews it every third of its life.
 
         Raises StoreConflict when another holder is at work. A holder that shows no sign of life is waited out, at most
-        until its lease expires. `waiting` is told so, and of a lease that could not be given back. A lease that is lost
-        inside the block shows in `check`.
+        until its lease expires: `waiting` is told so. A lease that is lost inside the block shows in `check`; one that
+        could not be given back is told to `stranded`.
         """
         lease = self._take(name, holder, seconds, waiting)
         done = Event()
@@ -120,10 +125,9 @@ class Leases:
             try:
                 self.release(lease)
             except KeepfitError as error:  # it ends by itself
-                if waiting is not None:
-                    waiting(f"The lease {name!r} could not be given back and stands until it expires: {error}")
+                stranded(f"The lease {name!r} could not be given back and stands until it expires: {error}")
 
-    def _take(self, name: str, holder: str, seconds: float, waiting: Callable[[str], None] | None) -> Lease:
+    def _take(self, name: str, holder: str, seconds: float, waiting: Callable[[str], None]) -> Lease:
         first: Lease | None = None
         while (lease := self.acquire(name, holder, seconds)) is None:
             current = self.holder(name)
@@ -131,7 +135,7 @@ class Leases:
                 continue  # it was given back or has expired since
             if processes.fate(current.process) == "running" or current != (first or current):
                 raise StoreConflict(_taken(current))  # it works on this machine, or it has renewed its lease
-            if first is None and waiting is not None:
+            if first is None:
                 waiting(f"{_taken(current)} Waiting until then: nothing tells whether its process still lives.")
             first = first or current
             time.sleep(_LOOK_SECONDS)

@@ -36,28 +36,25 @@ def start_training(pipeline: str, token: str, reason: str, as_of: datetime | Non
         NotFound: the deployment is not registered.
         ServerUnavailable: Prefect did not answer.
     """
-    import httpx
     from prefect.deployments import run_deployment
-    from prefect.exceptions import ObjectNotFound, PrefectException
+    from prefect.exceptions import ObjectNotFound
 
-    try:
-        run: Any = run_deployment(
-            f"training/{pipeline}",
-            parameters={"pipeline": pipeline, "reason": reason, "token": token,
-                        "as_of": as_of.isoformat() if as_of else None},
-            idempotency_key=token,
-            timeout=0,
-            tags=["keepfit", pipeline, "triggered"],
-        )  # fmt: skip
-    except (ObjectNotFound, ValueError) as error:
-        raise NotFound(
-            f"The deployment training/{pipeline} is not registered with Prefect ({type(error).__name__}), so the "
-            f"retraining was decided and not started. Run `keepfit deploy {pipeline}`; reconciliation then starts it."
-        ) from error
-    except (httpx.HTTPError, PrefectException, OSError) as error:
-        raise ServerUnavailable(
-            f"Prefect did not take the retraining ({type(error).__name__}). It is decided and will be sent again."
-        ) from error
+    with answering("did not take the retraining, which is decided and will be sent again"):
+        try:
+            run: Any = run_deployment(
+                f"training/{pipeline}",
+                parameters={"pipeline": pipeline, "reason": reason, "token": token,
+                            "as_of": as_of.isoformat() if as_of else None},
+                idempotency_key=token,
+                timeout=0,
+                tags=["keepfit", pipeline, "triggered"],
+            )  # fmt: skip
+        except (ObjectNotFound, ValueError) as error:
+            raise NotFound(
+                f"The deployment training/{pipeline} is not registered with Prefect ({type(error).__name__}), so the "
+                f"retraining was decided and not started. Run `keepfit deploy {pipeline}`; reconciliation then starts "
+                "it."
+            ) from error
     return str(run.id)
 
 

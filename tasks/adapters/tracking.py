@@ -5,13 +5,13 @@ A run's status is never evidence of anything: a killed run stays RUNNING. Rows a
 
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasks.core.addresses import without_credentials
 from tasks.core.errors import ServerUnavailable, TerminalError
 from tasks.core.results import Snapshot
 
@@ -62,7 +62,7 @@ def answering() -> Iterator[None]:
 
 
 def _unavailable(what: str) -> str:
-    address = re.sub(r"//[^/@]*@", "//", os.environ.get("MLFLOW_TRACKING_URI", "(MLFLOW_TRACKING_URI is not set)"))
+    address = without_credentials(os.environ.get("MLFLOW_TRACKING_URI", "(MLFLOW_TRACKING_URI is not set)"))
     return f"MLflow at {address} did not answer ({what}). Check `keepfit status`; nothing was changed."
 
 

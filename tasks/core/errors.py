@@ -10,7 +10,9 @@ KeepfitError
     ├── DataRejected
     ├── NotFound
     ├── NoChampion
+    ├── NoReceipt
     ├── ArtefactMismatch
+    ├── InvariantBroken
     └── LeaseLost
 
 Every message says what happened, which value, what is allowed, and what to do next. Messages never quote cell values.
@@ -57,8 +59,16 @@ class NoChampion(TerminalError):
     """The registry answered, and the pipeline has no champion."""
 
 
+class NoReceipt(TerminalError):
+    """The registry's champion is not the journal's, which alone holds receipts; a person or the reconciler mends it."""
+
+
 class ArtefactMismatch(TerminalError):
     """An artefact is not the one that was judged (SHA-256 differs), or it cannot be loaded in a clean process."""
+
+
+class InvariantBroken(TerminalError):
+    """What the pipeline's promises rest on does not hold; the verification that saw it has told and journalled it."""
 
 
 class LeaseLost(TerminalError):

@@ -4,17 +4,18 @@ An empty answer means that it holds. What cannot be read is not checked here and
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tasks.core.championship import PROMOTED, Reign
-from tasks.core.results import JournalEntry
+from tasks.core.results import Check, JournalEntry, Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
 
 GRACE = timedelta(minutes=2)
+LEFTOVER = timedelta(days=1)
 
 
 def champion_is_the_journals(reign: Reign | None, aliases: Mapping[str, int]) -> list[str]:
@@ -119,3 +120,13 @@ def breaches_answered(entries: Sequence[JournalEntry]) -> list[str]:
     broken += [f"I8 the breach {d.key} has the outcome {d.outcome}" for d in breaches
                if d.outcome not in {"triggered", "suppressed"}]  # fmt: skip
     return broken
+
+
+def standing(before: Mapping[str, str], checks: Iterable[Check]) -> dict[str, str]:
+    """What stands broken, invariant -> why, given what did before: an unknown answer neither breaks nor mends."""
+    found = {
+        check.name: check.reason if check.verdict is Verdict.FAIL else before.get(check.name)
+        for check in checks
+        if not check.passed
+    }
+    return {name: why for name, why in found.items() if why is not None}

@@ -83,10 +83,11 @@ def verify_chain(entries: Sequence[JournalEntry]) -> list[str]:
 
     An end that was cut off does not show in the entries themselves: compare the last number with the store's own count.
     """
-    return [*_changed(entries), *_repeated(entries), *_gaps(entries), *_disorder(entries), *_links(entries)]
+    return [*changed(entries), *_repeated(entries), *_gaps(entries), *_disorder(entries), *_links(entries)]
 
 
-def _changed(entries: Sequence[JournalEntry]) -> list[str]:
+def changed(entries: Sequence[JournalEntry]) -> list[str]:
+    """One sentence for every entry whose content does not give its hash."""
     return [
         f"{_name(entry)} was changed: its content does not give its hash."
         for entry in entries

@@ -77,8 +77,8 @@ class Decision:
     """A verdict acted on: one row of the journal. `key` makes writing it idempotent: one key, one row, for ever.
 
     `kind` is the stage that decided (ingestion, probe, training, promotion, rollback, scoring, monitoring, trigger,
-    governor, reconciliation); `outcome` is what followed (accepted, quarantined, promoted, refused, triggered,
-    suppressed, sent, noted, waiting, ...). `evidence` is JSON-ready and holds no cell values.
+    governor, reconciliation, verification); `outcome` is what followed (accepted, quarantined, promoted, refused,
+    triggered, suppressed, sent, noted, waiting, failed, broken, ...). `evidence` is JSON-ready, without cell values.
     """
 
     key: str

@@ -129,6 +129,10 @@ def text_goal(type_="category"):
             {"gates": [{"kind": "groups", "columns": ["age"], "max_gap": 0.1}]},
             "age, which is no column with the role",
         ),
+        (
+            {"gates": [{"kind": "suspicious_features", "allow": ["calendar_hours"]}]},
+            "calendar_hours, which is no feature",
+        ),
         ({"gates": [{"kind": "slices", "columns": ["key"]}]}, "key, which is no column with the role feature or pro"),
         ({"gates": [{"kind": "slices", "columns": ["agge"]}]}, "gate slices names agge"),
         ({"gates": [{"kind": "slices"}]}, "name columns, or set search"),
@@ -150,6 +154,11 @@ def text_goal(type_="category"):
 def test_what_cannot_work_is_refused(changes, told):
     with pytest.raises(ValidationError, match=told):
         made(**changes)
+
+
+def test_an_allowance_for_a_part_of_the_time_that_is_a_feature_works():
+    gate = {"kind": "suspicious_features", "allow": ["age", "calendar_hour"]}
+    assert made(calendar=["hour"], gates=[gate]).gates[0].allow == ("age", "calendar_hour")
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,14 @@ def test_an_error_of_ours_is_one_line_without_traceback(tmp_path):
     assert done.stderr.count("\n") == 1
 
 
+def test_a_server_that_is_given_and_does_not_answer_is_named_without_its_password(tmp_path):
+    given = {"PREFECT_API_URL": "http://ann:top%2Fsecret@127.0.0.1:9/api"}
+    done = keepfit("verify", "subscriptions", home=tmp_path, **given)
+    assert done.returncode == 1
+    assert "Prefect does not answer at http://127.0.0.1:9/api/health" in done.stderr
+    assert "top" not in done.stderr + done.stdout
+
+
 def test_wrong_usage_has_status_two(tmp_path):
     assert keepfit("nonsense", home=tmp_path).returncode == 2
     assert keepfit("up", "--port-mlflow", "70000", home=tmp_path).returncode == 2

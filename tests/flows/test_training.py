@@ -9,10 +9,12 @@ import pytest
 from config.load import load_file
 from config.settings import PROJECT
 from flows import training
+from tasks.adapters import orchestrator
 from tasks.adapters.fits import Fitted
 from tasks.adapters.registry import ModelVersion
+from tasks.adapters.store import Store
 from tasks.adapters.tracking import Trial
-from tasks.core.errors import StoreConflict
+from tasks.core.errors import ServerUnavailable, StoreConflict
 from tasks.core.results import Snapshot, Window
 from tasks.core.strategies import SameRecipe
 from tasks.searching import Tried
@@ -81,3 +83,26 @@ def test_a_champion_without_a_receipt_is_no_champion_to_follow(champion, monkeyp
     monkeypatch.setattr(training.promotion, "read_champion", refuse)
     with pytest.raises(StoreConflict):
         training._choose(SAME, SESSION, None)
+
+
+@pytest.mark.parametrize("succeeded", [False, True])
+def test_a_failed_training_is_told_with_its_token_unless_another_run_took_it_over(tmp_path, monkeypatch, succeeded):
+    session = replace(SESSION, store=Store(str(tmp_path / "store"), "p"), control_url=f"sqlite:///{tmp_path}/c.db")
+
+    def lost(_config, _session, _reason, token, _meter):
+        if succeeded:
+            name = f"training/{session.pipeline}"
+            session.leases.release(session.leases.holder(name))  # as if it had expired while this process was paused
+            session.leases.acquire(name, "the next", 60)
+            training.training.record_training.fn(replace(session, run_id="the next"), "promoted", "", {}, token)
+        raise ServerUnavailable("no answer")
+
+    monkeypatch.setattr(orchestrator, "sign_flow_run", lambda _run: None)
+    monkeypatch.setattr(training, "begin_run", lambda *_: (CONFIG, session))
+    monkeypatch.setattr(training, "reconcile", lambda _: None)
+    monkeypatch.setattr(training, "_train", lost)
+    with pytest.raises(ServerUnavailable):
+        training.training_flow.fn("p", session.as_of, "a breach", "a-breach")
+    (entry,) = session.journal.entries("training")
+    assert entry.decision.outcome == ("promoted" if succeeded else "failed")
+    assert entry.decision.key.startswith("training:a-breach:")

@@ -14,7 +14,7 @@ from sklearn.inspection import permutation_importance
 from tasks import evidence, promotion, training
 from tasks.adapters import registry
 from tasks.adapters.store import Store
-from tasks.core.errors import StoreConflict
+from tasks.core.errors import NoReceipt
 from tasks.core.estimators import Linear
 from tasks.core.features import Features
 from tasks.core.fitting import Recipe
@@ -140,6 +140,6 @@ def test_versions_are_judged_on_whole_evidence_and_the_ledger_remembers(session)
 
     # A champion by an alias that somebody moved has no receipt: nothing is held against it.
     registry.move_alias("p", "champion", second.number)
-    with pytest.raises(StoreConflict, match=f"version {second.number} by the registry's alias and {first.number} by"):
+    with pytest.raises(NoReceipt, match=f"version {second.number} by the registry's alias and {first.number} by"):
         judge(later, second)
     assert len(session.journal.entries("promotion")) == 3

@@ -13,7 +13,7 @@ import pytest
 from tasks import evidence, promotion, training
 from tasks.adapters import registry
 from tasks.adapters.store import Store
-from tasks.core.errors import ArtefactMismatch, LeaseLost, ServerUnavailable
+from tasks.core.errors import ArtefactMismatch, LeaseLost, NoReceipt, ServerUnavailable, StoreConflict, TransientError
 from tasks.core.estimators import Linear
 from tasks.core.features import Features
 from tasks.core.fitting import Recipe
@@ -133,6 +133,21 @@ def test_no_champion_is_an_answer_and_no_registry_is_not(session, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(ServerUnavailable, match="nothing was changed"):
         promotion.read_champion.fn(session)
+
+
+def test_a_champion_without_a_receipt_is_final_and_one_that_is_being_promoted_is_asked_for_again(session, contestants):
+    number = contestants[0].number
+    registry.move_alias("p", registry.CHAMPION, number)
+    try:
+        with pytest.raises(NoReceipt, match=f"version {number} by the registry's alias and none by the journal"):
+            promotion.read_champion.fn(session)
+        with session.leases.hold("promotion/p", "another run"), pytest.raises(StoreConflict, match="is at work on"):
+            promotion.read_champion.fn(session)
+        with session.leases.hold("promotion/p", session.run_id), pytest.raises(NoReceipt):
+            promotion.read_champion.fn(session)
+    finally:
+        registry.client().delete_registered_model_alias("p", registry.CHAMPION)
+    assert not issubclass(NoReceipt, TransientError), "trying again cannot give it a receipt"
 
 
 def test_a_tenth_version_is_later_than_a_ninth(session):

@@ -7,8 +7,10 @@ from unittest import mock
 
 import pytest
 
+from tasks import retrying
 from tasks.adapters import orchestrator, tracking
 from tasks.adapters.journal import Journal
+from tasks.adapters.leases import Leases
 from tasks.adapters.store import Store
 from tasks.core.errors import LeaseLost, NoChampion, ServerUnavailable, StoreConflict
 from tasks.core.results import Verdict
@@ -26,12 +28,18 @@ def session(tmp_path, monkeypatch):
     )
 
 
-def fail(session, error, *stages):
-    """Raise the error inside the stages, each within the one before."""
+def within(session, act, *stages):
+    """Act inside the stages, each within the one before."""
     if not stages:
-        raise error
+        act()
+        return
     with session.hold(stages[0]):
-        fail(session, error, *stages[1:])
+        within(session, act, *stages[1:])
+
+
+def fail(session, error, *stages):
+    """Raise the error inside the stages."""
+    within(session, mock.Mock(side_effect=error), *stages)
 
 
 def told(session):
@@ -49,18 +57,65 @@ def test_a_failure_is_an_alert_and_one_unknown_of_the_stage_that_met_it(session,
     assert session.leases.live() == []
 
 
-@pytest.mark.parametrize("error", [NoChampion("there is none"), StoreConflict("another run is at work")])
-def test_an_answer_and_another_run_at_work_are_no_failures(session, error, caplog):
-    with pytest.raises(type(error)):
-        fail(session, error, "scoring")
+def test_no_champion_is_an_answer_and_no_failure(session, caplog):
+    with pytest.raises(NoChampion):
+        fail(session, NoChampion("there is none"), "scoring")
     assert (told(session), caplog.records) == ([], [])
 
 
-def test_who_lost_the_lease_alerts_and_writes_nothing_any_more(session, caplog):
-    with pytest.raises(LeaseLost):
-        fail(session, LeaseLost("run-1 no longer holds the lease"), "cycle", "training")
+def test_another_run_at_work_is_told_and_is_no_failure_of_the_stage_or_of_the_cycle_around_it(session, caplog):
+    with session.leases.hold("scoring/p", "another run"):
+        with pytest.raises(StoreConflict, match="held by another run until"):
+            fail(session, AssertionError("never reached"), "cycle", "scoring")
+        assert session.leases.holder("scoring/p").holder == "another run"
+    assert told(session) == []
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert "scoring of p does not run now: The lease 'scoring/p' is held by another run" in record.getMessage()
+
+
+def test_a_lost_race_inside_the_block_is_a_failure(session, caplog):
+    with pytest.raises(StoreConflict):
+        fail(session, StoreConflict("other writers won every race"), "cycle", "scoring")
+    assert told(session) == [("scoring", "failed", Verdict.UNKNOWN)]
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+def test_a_lease_that_cannot_be_given_back_is_an_alert_and_no_failure(session, monkeypatch, caplog):
+    def down(*_):
+        raise ServerUnavailable("the leases are down")
+
+    with session.hold("scoring"):
+        monkeypatch.setattr(Leases, "release", down)
+    assert told(session) == []
+    (record,) = caplog.records
+    assert record.levelno == logging.ERROR
+    assert "'scoring/p' could not be given back and stands until it expires: the leases are" in record.getMessage()
+
+
+@pytest.mark.parametrize("error", [LeaseLost("no longer held"), ServerUnavailable("no answer")])
+def test_whoever_was_succeeded_alerts_and_writes_nothing_whatever_error_it_meets(session, error, caplog):
+    def paused():
+        session.leases.release(session.leases.holder("training/p"))  # as if it had expired meanwhile
+        session.leases.acquire("training/p", "the next", 60)
+        raise error
+
+    with pytest.raises(type(error)):
+        within(session, paused, "cycle", "training")
     assert told(session) == []
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
+    assert session.leases.holder("training/p").holder == "the next"
+
+
+def test_who_cannot_know_whether_it_was_succeeded_writes_nothing(session, monkeypatch, caplog):
+    def silent(*_):
+        raise ServerUnavailable("the leases are down")
+
+    monkeypatch.setattr(Leases, "check", silent)
+    with pytest.raises(ServerUnavailable, match="the registry is down"):
+        fail(session, ServerUnavailable("the registry is down"), "training")
+    assert told(session) == []
+    assert "the registry is down" in caplog.text
 
 
 def test_what_others_say_is_not_quoted_since_it_may_hold_a_cell_value(session, caplog):
@@ -80,28 +135,44 @@ def test_a_journal_that_is_down_hides_not_what_failed_first(session, monkeypatch
     assert "the registry is down" in caplog.text
 
 
-@pytest.mark.parametrize("lost", [1, 2])
-def test_what_is_asked_before_the_first_task_is_asked_twice(session, monkeypatch, lost):
-    answers = [ServerUnavailable("no answer")] * lost + [None]
-    monkeypatch.setattr(time, "sleep", lambda _: None)
-    signing = mock.Mock(side_effect=answers)
+@pytest.fixture
+def pauses(monkeypatch):
+    """The pauses between two tries, which nobody waits for."""
+    made = []
+    monkeypatch.setattr(time, "sleep", made.append)
+    return made
+
+
+def test_what_is_asked_before_the_first_task_is_asked_again_by_the_one_rule(session, monkeypatch, pauses):
+    answers = [*[ServerUnavailable("no answer")] * retrying.RETRIES, None]
+    monkeypatch.setattr(orchestrator, "sign_flow_run", mock.Mock(side_effect=answers))
+    with session.hold("monitoring") as lease:
+        assert session.leases.holder("monitoring/p").token == lease.token
+    assert told(session) == []
+    assert pauses == retrying.RETRY_SECONDS
+
+
+def test_who_does_not_answer_by_the_last_try_is_a_failure(session, monkeypatch, pauses):
+    signing = mock.Mock(side_effect=ServerUnavailable("no answer"))
     monkeypatch.setattr(orchestrator, "sign_flow_run", signing)
-    if lost == 1:
-        with session.hold("monitoring") as lease:
-            assert session.leases.holder("monitoring/p").token == lease.token
-        assert told(session) == []
-    else:
-        with pytest.raises(ServerUnavailable):
-            fail(session, AssertionError("never reached"), "monitoring")
-        assert told(session) == [("monitoring", "failed", Verdict.UNKNOWN)]
+    with pytest.raises(ServerUnavailable):
+        fail(session, AssertionError("never reached"), "monitoring")
+    assert signing.call_count == retrying.RETRIES + 1
+    assert told(session) == [("monitoring", "failed", Verdict.UNKNOWN)]
     assert session.leases.live() == []
 
 
+def test_another_run_at_work_is_not_asked_again(session, pauses):
+    with session.leases.hold("scoring/p", "another run"), pytest.raises(StoreConflict):
+        fail(session, AssertionError("never reached"), "scoring")
+    assert pauses == []
+
+
 def test_a_password_in_an_address_is_not_told(monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://ann:secret@mlflow.example:5000/x")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://ann:top/se@cret@mlflow.example:5000/x")
     with (
         pytest.raises(ServerUnavailable, match=r"at http://mlflow\.example:5000/x did not") as told_so,
         tracking.answering(),
     ):
         raise ConnectionError
-    assert "secret" not in str(told_so.value)
+    assert "top" not in str(told_so.value)

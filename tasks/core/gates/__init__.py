@@ -5,7 +5,7 @@ A refusal is a `fail`, what could not be judged is `unknown`, and neither promot
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated
 
 from pydantic import Field
@@ -48,8 +48,10 @@ def question_of(gates: Sequence["Gate"], metric: str, seed: int) -> str:
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def misfit(gates: Sequence["Gate"], roles: Mapping[str, str], problem: Problem) -> str | None:
-    """Why a gate can never pass for columns of these roles (by name) and this problem, or None."""
+def misfit(
+    gates: Sequence["Gate"], roles: Mapping[str, str], features: Collection[str], problem: Problem
+) -> str | None:
+    """Why a gate can never pass for columns of these roles (by name), these features and this problem, or None."""
     for gate in gates:
         wanted = {"protected"} if isinstance(gate, Groups) else {"feature", "protected"}
         wrong = [name for name in columns_named([gate]) if roles.get(name) not in wanted]
@@ -60,10 +62,9 @@ def misfit(gates: Sequence["Gate"], roles: Mapping[str, str], problem: Problem) 
         if problem != "binary" and (rate or isinstance(gate, Calibration)):
             return f"gate {gate.kind}{' with a rate' if rate else ''} judges a binary problem only"
         if isinstance(gate, SuspiciousFeatures):
-            made = ("calendar_",)  # features that the pipeline makes of the time
-            strange = [name for name in gate.allow if roles.get(name) != "feature" and not name.startswith(made)]
+            strange = [name for name in gate.allow if name not in features]
             if strange:
-                return f"gate {gate.kind} allows {strange[0]}, which is no column with the role feature"
+                return f"gate {gate.kind} allows {strange[0]}, which is no feature of the pipeline"
     return None
 
 

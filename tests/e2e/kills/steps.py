@@ -49,7 +49,7 @@ def copy_state(source: str, store_copy: str, target: str, versions: int, champio
 def facts(pipeline: str) -> dict[str, Any]:
     """Everything that the tests hold against what must be: invariants, journal, rows, aliases, runs."""
     from tasks.adapters import registry, tracking
-    from tasks.reconciliation import verify_invariants
+    from tasks.verification import verify_invariants
 
     _, session = open_pipeline(pipeline, None, VERIFY)
     checks = verify_invariants.fn(session)

@@ -118,14 +118,19 @@ def test_processes_that_decide_the_same_thing_record_it_once(journal):
     assert journal.verify() == []
 
 
+def change(folder, number):
+    """Another outcome in the file of an entry."""
+    for file in (folder / "store" / "p" / "decisions").glob("*.parquet"):
+        rows = pq.read_table(file)
+        if rows["sequence"].to_pylist() == [number]:
+            place = rows.column_names.index("outcome")
+            pq.write_table(rows.set_column(place, rows.schema.field(place), [["promoted"]]), file)
+
+
 def test_a_row_that_was_changed_in_its_file_is_named(journal, tmp_path):
     for number in range(4):
         journal.record(decision(f"k{number}"), NOW)
-    for file in (tmp_path / "store" / "p" / "decisions").glob("*.parquet"):
-        rows = pq.read_table(file)
-        if rows["sequence"].to_pylist() == [2]:
-            place = rows.column_names.index("outcome")
-            pq.write_table(rows.set_column(place, rows.schema.field(place), [["promoted"]]), file)
+    change(tmp_path, 2)
     assert [line for line in journal.verify() if "Entry 2" in line and "was changed" in line]
 
 
@@ -151,6 +156,15 @@ def test_nothing_is_written_after_a_lost_end(journal, tmp_path):
     with pytest.raises(ArtefactMismatch, match="number 3 is missing"):
         journal.record(decision("k9"), NOW)
     assert len(journal.entries()) == 2
+
+
+def test_nothing_is_written_after_an_end_that_was_changed(journal, tmp_path):
+    for name in range(3):
+        journal.record(decision(f"k{name}"), NOW)
+    change(tmp_path, 3)
+    with pytest.raises(ArtefactMismatch, match=r"Entry 3 .* was changed.*Nothing was written"):
+        journal.record(decision("k9"), NOW)
+    assert len(journal.entries()) == 3
 
 
 def test_rows_that_were_doubled_are_named(journal, tmp_path):

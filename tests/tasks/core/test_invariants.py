@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tasks.core import invariants
 from tasks.core.championship import reign
 from tasks.core.journal import chain
-from tasks.core.results import Decision, Verdict
+from tasks.core.results import Check, Decision, Verdict
 from tests.tasks.core.test_championship import NOW, journal
 
 PASSING = [{"name": "floor", "verdict": "pass"}, {"name": "duel", "verdict": "pass"}]
@@ -186,3 +186,21 @@ def test_receipts_survive_the_journals_own_form():
     decision = Decision("k", "p", "promotion", Verdict.PASS, "promoted", "r", NOW, evidence=promotion(1, None)[2])
     entries = [chain(None, decision, NOW)]
     assert invariants.receipt_passes(entries, reign(entries)) == []
+
+
+ANSWERS = {"passes": Verdict.PASS, "fails": Verdict.FAIL, "unknown": Verdict.UNKNOWN}
+
+
+@pytest.mark.parametrize(
+    ("before", "answers", "stands"),
+    [
+        ({}, {"I1": "passes", "I2": "unknown"}, {}),
+        ({}, {"I1": "fails", "I2": "unknown"}, {"I1": "fails"}),
+        ({"I1": "as before"}, {"I1": "unknown"}, {"I1": "as before"}),
+        ({"I1": "as before"}, {"I1": "fails"}, {"I1": "fails"}),
+        ({"I1": "as before", "I2": "as before"}, {"I1": "passes", "I2": "unknown"}, {"I2": "as before"}),
+    ],
+)
+def test_a_breach_stands_until_its_invariant_passes(before, answers, stands):
+    checks = [Check(name, ANSWERS[answer], answer) for name, answer in answers.items()]
+    assert invariants.standing(before, checks) == stands

@@ -60,8 +60,10 @@ def test_what_cannot_be_looked_at_is_unknown():
     assert everything.numbers["features"] == 0
 
 
-def test_an_allowance_for_a_column_that_the_pipeline_does_not_have_is_refused():
+def test_an_allowance_for_a_feature_that_the_pipeline_does_not_have_is_refused():
     roles = {"hint": "feature", "sex": "protected", "when": "time"}
-    assert misfit([SuspiciousFeatures(allow=("hint",))], roles, "binary") is None
-    for name in ("hnit", "sex", "when"):
-        assert f"allows {name}" in misfit([SuspiciousFeatures(allow=("hint", name))], roles, "binary")
+    features = ("hint", "calendar_hour")
+    assert misfit([SuspiciousFeatures(allow=features)], roles, features, "binary") is None
+    for name in ("hnit", "sex", "when", "calendar_hours", "calendar_weekday", "calendar_"):
+        told = misfit([SuspiciousFeatures(allow=("hint", name))], roles, features, "binary")
+        assert f"allows {name}, which is no feature" in told

@@ -1,0 +1,39 @@
+"""A row id is accepted once: what an earlier batch accepted is refused, and nothing else is."""
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from tasks import ingestion
+from tasks.adapters import expectations
+from tasks.adapters.store import Store
+from tasks.core.batches import row_id_of
+from tasks.core.columns import Column
+from tasks.session import Session
+
+NOW = datetime(2024, 1, 1, tzinfo=UTC)
+COLUMNS = (Column(name="id", role="id", type="string"), Column(name="x", role="feature", type="number"))
+SOURCE = SimpleNamespace(read=lambda _: pd.DataFrame({"id": ["new", "a2", "b1", "newer"], "x": ["1", "2", "3", "4"]}))
+
+
+@pytest.fixture
+def session(tmp_path, monkeypatch):
+    """No suite has anything to say, so that Great Expectations need not be loaded."""
+    monkeypatch.setattr(expectations, "validate", lambda *_: SimpleNamespace(rows={}, refusals=(), checks=()))
+    return Session(Store(str(tmp_path / "store"), "p"), "", NOW, "run")
+
+
+def refused(session, path):
+    path.write_text("a delivery", "utf-8")
+    delivery = ingestion.keep_raw.fn(session, path, "events")
+    return ingestion.judge_events.fn(session, delivery, SOURCE, COLUMNS, (), 1.0).refused
+
+
+def test_rows_that_any_earlier_batch_accepted_are_refused_and_no_others(session, tmp_path):
+    assert refused(session, tmp_path / "third.csv") == {}
+    for batch, ids in (("first", ["a1", "a2"]), ("second", ["b1", "b2"])):
+        events = pd.DataFrame({"_row_id": [row_id_of(one) for one in ids], "_batch_id": batch, "_event_time": NOW})
+        session.store.append("events", events, batch)
+    assert refused(session, tmp_path / "third.csv") == {1: "row_id:already accepted", 2: "row_id:already accepted"}
