@@ -119,3 +119,11 @@ def test_all_that_a_gate_needs_is_known_of_the_new_rows_too(ground):
     seen = evidence.seen_ids(session, facts_of(candidate))
     assert not set(seen) & set(evidence._fresh(session, facts_of(candidate), champion)["_row_id"])
     assert judge_candidate.fn(config.gates, found, "when_gates_pass").answer.verdict is Verdict.PASS
+
+
+def test_rows_that_the_candidate_has_seen_stay_out_wherever_they_lie(ground, monkeypatch):
+    """Parts by share cut between rows of one moment, so that a seen row can lie where the evaluation part begins."""
+    session, facts = ground.session(SECOND), facts_of(registry.version_of(PIPELINE, 3))
+    fresh = evidence._fresh(session, facts, None)
+    monkeypatch.setattr(evidence, "seen_ids", lambda *_: fresh["_row_id"].tail(3))
+    assert list(evidence._fresh(session, facts, None)["_row_id"]) == list(fresh["_row_id"])[:-3]
