@@ -140,8 +140,11 @@ def _reign_before(session: Session, kind: str) -> Reign | None:
 @task(name="move aliases", **STEP)
 def move_aliases(session: Session) -> Reign | None:
     """Make the registry's aliases what the journal says; safe to repeat, and the repair after a crash as well."""
-    wanted = championship.reign(session.journal.entries())
-    found = registry.aliases(session.pipeline)
+    entries = session.journal.entries()
+    wanted, waits = championship.reign(entries), challenger.waiting(entries)
+    found, waiting = registry.aliases(session.pipeline), waits.version if waits else None
+    if found.get(registry.CHALLENGER) != waiting:
+        registry.move_alias(session.pipeline, registry.CHALLENGER, waiting)
     if wanted is None:
         return None
     if found.get(registry.PREVIOUS) != wanted.previous:

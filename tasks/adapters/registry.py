@@ -15,7 +15,7 @@ from tasks.core.errors import ArtefactMismatch, NotFound
 from tasks.core.estimators import TRUSTED_TYPES
 
 MODEL_FILE = "model.skops"
-CHAMPION, PREVIOUS, CANDIDATE = "champion", "previous", "candidate"
+CHAMPION, PREVIOUS, CANDIDATE, CHALLENGER = "champion", "previous", "candidate", "challenger"
 
 
 @dataclass(frozen=True)

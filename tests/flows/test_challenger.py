@@ -56,12 +56,19 @@ def promotions(ground):
 def test_a_check_promotes_who_has_waited_when_the_rows_have_come_and_trains_nothing(ground):
     with ground.run():
         assert monitoring.monitoring_flow.fn(PIPELINE, SECOND) == ("promoted", "every gate passed")
-    assert registry.champion_of(PIPELINE).number == 3
+    assert registry.aliases(PIPELINE) == {"champion": 3, "previous": 1, "candidate": 3}
     assert promotions(ground) == [(1, "promoted"), (3, "refused"), (3, "promoted")]
     receipt = ground.session(SECOND).journal.entries("promotion")[-1].decision
     assert receipt.evidence["rows"]["count"] == 20 * 30
     assert receipt.window.start >= EARLY - 11 * DAY
     assert ground.started == {}
+
+
+def test_who_waits_is_the_challenger_in_the_registry_until_a_newer_candidate_comes(ground):
+    assert registry.aliases(PIPELINE) == {"champion": 1, "candidate": 3, "challenger": 3}
+    with ground.run():
+        promotion.promotion_flow.fn(PIPELINE, 2, SECOND)
+    assert registry.aliases(PIPELINE) == {"champion": 1, "candidate": 3, "challenger": 2}
 
 
 def test_until_a_third_more_rows_have_come_nobody_is_judged_again(ground):
