@@ -45,6 +45,8 @@ class Files(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     fetches: ClassVar[bool] = False
     """Whether deliveries are fetched into the inbox; else they lie where the source says."""
+    repeats: ClassVar[bool] = False
+    """Whether rows may come again that were taken in before."""
 
     path: str = Field(
         min_length=1,

@@ -1,6 +1,6 @@
 """The inbox of a source that fetches: files that wait to be ingested, each named by the watermark that it reaches.
 
-Watermarks are times or running numbers. Fetching belongs to the kinds.
+Watermarks are times, running numbers or versions of a table. Fetching belongs to the kinds.
 """
 
 import os
@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.adapters.sources.files import UNFINISHED, read_parquet
+from tasks.adapters.sources.versions import Version, version_of
 from tasks.adapters.store.folders import hidden_file, private, sync, writing
-from tasks.core.errors import ConfigInvalid
+from tasks.core.errors import ConfigInvalid, SourceUnavailable
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
-Watermark = int | Decimal | date | datetime | str
+Watermark = int | Decimal | date | datetime | str | Version
 _NAME, _SUFFIX, _TEXT = "until ", ".parquet", "text "
 _UNITS = {10: timedelta(days=1), 13: timedelta(hours=1), 16: timedelta(minutes=1)}
 """How long a watermark lasts that is a text of so many letters: 2024-05-01, 2024-05-01 12, 2024-05-01 12:30."""
@@ -69,6 +71,19 @@ def put(inbox: Path, table: "pa.Table", mark: Watermark) -> None:
         sync(inbox)
 
 
+def read(path: Path) -> "pd.DataFrame":
+    """Every row of a delivery, one index label per row from 0.
+
+    Raises SourceUnavailable for one that is damaged: refused, it would pass for taken in, and its rows be lost.
+    """
+    try:
+        return read_parquet(path)
+    except Exception:  # noqa: BLE001 - whatever the reader says, the answer is: this file is not readable
+        raise SourceUnavailable(
+            f"The delivery {path.name} is damaged on this machine's disk. Run again: it is fetched anew."
+        ) from None
+
+
 def mark_of(name: str) -> Any:
     """The watermark that a delivery's name tells; None for a name of another kind of source."""
     if not (name.startswith(_NAME) and name.endswith(_SUFFIX)):
@@ -76,6 +91,8 @@ def mark_of(name: str) -> Any:
     told = name[len(_NAME) : -len(_SUFFIX)]
     if told.startswith(_TEXT):
         return told.removeprefix(_TEXT)
+    if version := version_of(told):
+        return version
     for read in (int, date.fromisoformat, datetime.fromisoformat, Decimal):
         try:
             return read(told)
