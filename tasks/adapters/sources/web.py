@@ -140,6 +140,13 @@ class Web(BaseModel):
             ) from None
 
 
+def with_query(url: str, parameters: Mapping[str, str]) -> str:
+    """The address with these parameters beside its own."""
+    import httpx
+
+    return str(httpx.URL(url).copy_merge_params(dict(parameters)))
+
+
 def shown(url: Any) -> str:
     """An address as it may be told: host and path."""
     import httpx

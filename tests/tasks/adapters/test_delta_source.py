@@ -145,6 +145,16 @@ def test_a_start_leaves_out_what_came_before(tmp_path):
     assert lake.take() == []
 
 
+def test_a_later_start_leaves_out_the_rest_of_a_version_that_was_begun(lake):
+    lake.add(4)
+    lake.source = Delta(url=lake.uri, rows=1)
+    assert len(lake.take(limit=2)) == 2
+    shutil.rmtree(lake.inbox)
+    lake.add(1)
+    lake.source = Delta(url=lake.uri, start=1)
+    assert lake.take() == [4]
+
+
 def test_types_and_gaps_come_as_they_are_stored(lake):
     table = pa.table({
         "id": pa.array([9007199254740993, None], pa.int64()),

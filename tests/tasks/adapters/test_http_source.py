@@ -86,7 +86,7 @@ def test_a_file_that_changes_twice_within_a_second_is_not_missed(tmp_path):
 
 
 Step = st.tuples(
-    st.integers(0, 2), st.booleans(), st.sampled_from(["", "", "lost", "damaged", "note lost", "503", "cut", "elsewhere"])
+    st.integers(0, 2), st.booleans(), st.sampled_from(["", "lost", "damaged", "note lost", "503", "cut", "elsewhere"])
 )  # fmt: skip
 
 
