@@ -142,6 +142,8 @@ class PipelineConfig(_Section):
             raise ValueError("positive belongs to a binary problem only")
         if targets:
             _refuse_unusable_target(targets[0], self.problem, self.positive)
+        if self.source.repeats:
+            _refuse_uncounted_repeats(self.columns, self.validation)
         return self
 
     @model_validator(mode="after")
@@ -167,6 +169,14 @@ class PipelineConfig(_Section):
     def upward(self) -> bool:
         """Whether more of the metric is better."""
         return greater_is_better(self.metric)
+
+
+def _refuse_uncounted_repeats(columns: tuple[Column, ...], validation: Validation) -> None:
+    if not any(column.role == "id" for column in columns):
+        raise ValueError("source.changes is retake, so rows come again: a column with the role id has to tell them")
+    if validation.max_quarantined_share < 1:
+        why = "source.changes is retake, so rows come again and are quarantined as accepted already"
+        raise ValueError(f"{why}: set validation.max_quarantined_share to 1 ({validation.max_quarantined_share:g} now)")
 
 
 def _refuse_unusable_target(target: Column, problem: Problem, positive: str | None) -> None:

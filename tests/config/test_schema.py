@@ -29,6 +29,9 @@ COUNT = {"name": "goal", "role": "target", "type": "number"}
 REGRESSION = {"problem": "regression", "metric": "mae", "columns": [KEY, WHEN, AGE, COUNT]}
 
 
+RETAKEN = {"kind": "delta", "url": "x", "changes": "retake"}
+
+
 def made(**changes):
     return PipelineConfig.model_validate(GOOD | changes)
 
@@ -49,6 +52,11 @@ def test_a_checked_file_does_not_change_any_more():
         config.metric = "brier"
     with pytest.raises(ValidationError, match="frozen"):
         config.split.min_rows = 1
+
+
+def test_a_table_that_is_taken_again_needs_ids_and_a_share_for_the_rows_that_are_known():
+    assert made(source=RETAKEN, validation={"max_quarantined_share": 1}).source.repeats
+    assert not made(source=RETAKEN | {"changes": "refuse"}).source.repeats
 
 
 def test_labels_in_files_need_an_id_and_no_target():
@@ -143,6 +151,8 @@ def text_goal(type_="category"):
         ),
         ({"candidates": [{"kind": "dummy"}]}, "'linear', 'hist_gradient_boosting', 'random_forest'"),
         ({"source": {"kind": "ftp", "path": "x"}}, "'folder', 'sample'"),
+        ({"source": RETAKEN}, r"max_quarantined_share to 1 \(0\.3 now\)"),
+        ({"source": RETAKEN, "validation": {"max_quarantined_share": 1}, "columns": [AGE, GOAL]}, "role id has to"),
         ({"search": {"trials": 0}}, "greater than or equal to 1"),
         ({"search": {"trials": "many"}}, "valid integer"),
         ({"runner": {"kind": "dask", "adress": "x"}}, "Extra inputs"),

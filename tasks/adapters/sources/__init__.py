@@ -7,12 +7,27 @@ from typing import Annotated
 
 from pydantic import Field
 
+from tasks.adapters.sources.api import Api
+from tasks.adapters.sources.delta import Delta
 from tasks.adapters.sources.files import Listing
 from tasks.adapters.sources.folder import Folder
+from tasks.adapters.sources.http import Http
 from tasks.adapters.sources.labels import ColumnLabels, FolderLabels, Labels
 from tasks.adapters.sources.sample import Sample
 from tasks.adapters.sources.sql import Sql
 
-__all__ = ["ColumnLabels", "Folder", "FolderLabels", "Labels", "Listing", "Sample", "Source", "Sql"]
+__all__ = [
+    "Api",
+    "ColumnLabels",
+    "Delta",
+    "Folder",
+    "FolderLabels",
+    "Http",
+    "Labels",
+    "Listing",
+    "Sample",
+    "Source",
+    "Sql",
+]
 
-Source = Annotated[Folder | Sample | Sql, Field(discriminator="kind")]
+Source = Annotated[Folder | Sample | Sql | Delta | Http | Api, Field(discriminator="kind")]

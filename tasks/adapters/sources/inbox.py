@@ -1,26 +1,30 @@
 """The inbox of a source that fetches: files that wait to be ingested, each named by the watermark that it reaches.
 
-Watermarks are times or running numbers. Fetching belongs to the kinds.
+Watermarks are times, running numbers or versions of a table. Fetching belongs to the kinds.
 """
 
+import gzip
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from tasks.adapters.sources.files import UNFINISHED, read_parquet
+from tasks.adapters.sources.files import UNFINISHED
+from tasks.adapters.sources.readable import Readable, read_parquet
+from tasks.adapters.sources.versions import Version, version_of
 from tasks.adapters.store.folders import hidden_file, private, sync, writing
-from tasks.core.errors import ConfigInvalid
+from tasks.core.errors import ConfigInvalid, SourceUnavailable
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
-Watermark = int | Decimal | date | datetime | str
-_NAME, _SUFFIX, _TEXT = "until ", ".parquet", "text "
+Watermark = int | Decimal | date | datetime | str | Version
+_NAME, _TEXT, _ROWS, _LINES = "until ", "text ", ".parquet", ".jsonl.gz"
 _UNITS = {10: timedelta(days=1), 13: timedelta(hours=1), 16: timedelta(minutes=1)}
 """How long a watermark lasts that is a text of so many letters: 2024-05-01, 2024-05-01 12, 2024-05-01 12:30."""
 
@@ -61,21 +65,51 @@ def put(inbox: Path, table: "pa.Table", mark: Watermark) -> None:
     """Write a delivery that reaches this watermark, whole or not at all, also when the power fails."""
     import pyarrow.parquet as pq
 
+    _put(inbox, f"{_NAME}{_text_of(mark)}{_ROWS}", lambda file: pq.write_table(table, file, write_page_checksum=True))
+
+
+def put_lines(inbox: Path, lines: Iterable[str], mark: Watermark) -> None:
+    """The same of JSON lines; packed, so that a file that was cut off is seen."""
+
+    def write(file: IO[bytes]) -> None:
+        with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:
+            packed.writelines(f"{line}\n".encode() for line in lines)
+
+    _put(inbox, f"{_NAME}{_text_of(mark)}{_LINES}", write)
+
+
+def _put(inbox: Path, name: str, write: "Callable[[IO[bytes]], object]") -> None:
     with writing(inbox), hidden_file(inbox) as (file, unfinished):
-        pq.write_table(table, file, write_page_checksum=True)
+        write(file)
         file.flush()
         os.fsync(file.fileno())
-        unfinished.replace(inbox / f"{_NAME}{_text_of(mark)}{_SUFFIX}")
+        unfinished.replace(inbox / name)
         sync(inbox)
+
+
+def read(path: Path) -> "pd.DataFrame":
+    """Every row of a delivery, one index label per row from 0.
+
+    Raises SourceUnavailable for one that is damaged: refused, it would pass for taken in, and its rows be lost.
+    """
+    try:
+        return _frame(path)
+    except Exception:  # noqa: BLE001 - whatever the reader says, the answer is: this file is not readable
+        raise SourceUnavailable(
+            f"The delivery {path.name} is damaged on this machine's disk. Run again: it is fetched anew."
+        ) from None
 
 
 def mark_of(name: str) -> Any:
     """The watermark that a delivery's name tells; None for a name of another kind of source."""
-    if not (name.startswith(_NAME) and name.endswith(_SUFFIX)):
+    ending = next((ending for ending in (_ROWS, _LINES) if name.endswith(ending)), None)
+    if not name.startswith(_NAME) or ending is None:
         return None
-    told = name[len(_NAME) : -len(_SUFFIX)]
+    told = name[len(_NAME) : -len(ending)]
     if told.startswith(_TEXT):
         return told.removeprefix(_TEXT)
+    if version := version_of(told):
+        return version
     for read in (int, date.fromisoformat, datetime.fromisoformat, Decimal):
         try:
             return read(told)
@@ -121,9 +155,13 @@ def _alike() -> Iterator[None]:
         ) from None
 
 
+def _frame(path: Path) -> "pd.DataFrame":
+    return read_parquet(path) if path.suffix == _ROWS else Readable().read(path)
+
+
 def _is_whole(path: Path) -> bool:
     try:
-        read_parquet(path)
+        _frame(path)
     except Exception:  # noqa: BLE001 - whatever the reader says: it is not what was written
         return False
     return True

@@ -29,7 +29,7 @@ def read_json_lines(lines: Iterable[str]) -> "pd.DataFrame":
 
 def _record(number: int, line: str) -> dict[str, Any]:
     try:
-        read = json.loads(line, parse_int=str, parse_float=str, parse_constant=_refuse, object_pairs_hook=_named_once)
+        read = read_json(line)
     except (ValueError, RecursionError):
         raise DataRejected(
             f"Line {number} is no JSON object, or names a field twice. Check source.format, or have the file "
@@ -37,9 +37,19 @@ def _record(number: int, line: str) -> dict[str, Any]:
         ) from None
     if not isinstance(read, dict):
         raise DataRejected(f"Line {number} is no JSON object. Check source.format, or have the file delivered again.")
-    if nested := sorted(name for name, value in read.items() if isinstance(value, dict | list)):
+    if nested := nested_in(read):
         raise DataRejected(f"Line {number} holds values inside of {', '.join(nested)}. Have it delivered again, flat.")
     return {name: _WORDS[value] if isinstance(value, bool) else value for name, value in read.items()}
+
+
+def read_json(text: str | bytes) -> Any:
+    """JSON with numbers as the text that was delivered. Raises ValueError, also for a field that is named twice."""
+    return json.loads(text, parse_int=str, parse_float=str, parse_constant=_refuse, object_pairs_hook=_named_once)
+
+
+def nested_in(record: dict[str, Any]) -> list[str]:
+    """The fields of a record that hold other values inside."""
+    return sorted(name for name, value in record.items() if isinstance(value, dict | list))
 
 
 def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tasks.adapters.sources import inbox as inboxes
-from tasks.adapters.sources.files import Listing, read_parquet
+from tasks.adapters.sources.files import Listing
 from tasks.adapters.sources.inbox import Watermark
 from tasks.core.durations import Duration
 from tasks.core.errors import ConfigInvalid, SourceUnavailable
@@ -34,6 +34,7 @@ class Sql(BaseModel):
 
     kind: Literal["sql"] = "sql"
     fetches: ClassVar[bool] = True
+    repeats: ClassVar[bool] = False
     url: str = Field(
         min_length=1, description="SQLAlchemy address; $VARIABLES are expanded, so that no password stands in the file."
     )
@@ -78,16 +79,8 @@ class Sql(BaseModel):
         return Listing(tuple(inboxes.waiting(inbox)), ())
 
     def read(self, path: Path) -> "pd.DataFrame":
-        """Every row of a delivery, one index label per row from 0.
-
-        Raises SourceUnavailable for one that is damaged: refused, it would pass for taken in, and its rows be lost.
-        """
-        try:
-            return read_parquet(path)
-        except Exception:  # noqa: BLE001 - whatever the reader says, the answer is: this file is not readable
-            raise SourceUnavailable(
-                f"The delivery {path.name} is damaged on this machine's disk. Run again: it is fetched anew."
-            ) from None
+        """Every row of a delivery, one index label per row from 0. Raises SourceUnavailable."""
+        return inboxes.read(path)
 
     def _next(self, engine: "Engine", last: Watermark | None, until: datetime) -> "tuple[pa.Table, Watermark] | None":
         from sqlalchemy import select
