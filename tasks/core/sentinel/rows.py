@@ -30,9 +30,8 @@ def content(frame: "pd.DataFrame", columns: Sequence[str]) -> Hashes:
     """A 64-bit hash of each row's values, the same for fresh rows and for rows that were stored and read again."""
     import pandas as pd
 
-    return pd.util.hash_pandas_object(
-        pd.DataFrame({name: _plain(frame[name]) for name in columns}), index=False
-    ).to_numpy(np.uint64)
+    plain = pd.DataFrame({name: _plain(frame[name]) for name in columns})
+    return np.asarray(pd.util.hash_pandas_object(plain, index=False), np.uint64)
 
 
 def _plain(column: "pd.Series[Any]") -> NDArray[Any]:
