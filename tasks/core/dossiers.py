@@ -63,6 +63,8 @@ def ingestion_page(
         else []
     )
     parts += [f"**{_cell(d.evidence['name'])} was refused**: {_cell(d.reason)}" for d in refused]
+    parts += [f"**{_cell(d.evidence['name'])} looks unusual**: {_cell(told)}"
+              for d in decisions for told in d.evidence.get("warnings", ())]  # fmt: skip
     parts += [f"Left alone, still being written: {_cell(', '.join(unsettled))}."] if unsettled else []
     after = "Have refused deliveries corrected and delivered again under any name." if refused else "Scoring follows."
     return page(f"Ingestion of {pipeline}", lead, [*parts, *_repairs(repairs), f"**Next:** {after}"])

@@ -96,7 +96,7 @@ def _equal(was: NDArray[Any], now: NDArray[Any]) -> float:
     return float(np.mean((was == now) | missing))
 
 
-def fewer_ids(past: "pd.Series[Any]", batch: NDArray[np.int64], current: "pd.Series[Any]") -> Finding | None:
+def fewer_ids(past: "pd.Series[Any]", batch: NDArray[Any], current: "pd.Series[Any]") -> Finding | None:
     """Say that ids that count up from delivery to delivery have begun anew, below all that were seen.
 
     `past` are earlier ids and `batch` the number of the delivery of each, in order of time.
@@ -133,13 +133,14 @@ def sorted_by_label(labels: Floats, times: NDArray[np.int64], level: float) -> F
         return None
     counts = np.unique(labels, return_counts=True)[1]
     chance = log(2) - lgamma(n + 1) + sum(lgamma(count + 1) for count in counts)
-    if n - counts.max() < _SECOND or chance > log(level) or not _in_order(labels):
+    if n - counts.max() < _SECOND or chance > log(level) or not in_order(labels):
         return None
-    if len(np.unique(times)) > 1 and _in_order(labels[np.argsort(times, kind="stable")]):
+    if len(np.unique(times)) > 1 and in_order(labels[np.argsort(times, kind="stable")]):
         return None
     return Finding("sorted by the label", (), "rows come in the order of their label, as no event does", n, n)
 
 
-def _in_order(values: Floats) -> bool:
+def in_order(values: Floats) -> bool:
+    """Whether values only rise, or only fall, or stay."""
     steps = np.diff(values)
     return not (bool((steps > 0).any()) and bool((steps < 0).any()))
