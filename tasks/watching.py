@@ -21,7 +21,7 @@ from tasks.session import Session
 if TYPE_CHECKING:
     import pandas as pd
 
-_ROWS = 50_000  # of earlier deliveries that are held in memory
+_ROWS = 20_000  # of earlier deliveries that are held in memory
 _SEED = 0
 
 
@@ -49,18 +49,20 @@ def _past(session: Session, times: "pd.Series[Any]", stored: Sequence[str], with
 
     known = session.store.read("batches", [BATCH, "kind", "accepted", "last_event", INGESTED])
     known = known[(known["kind"] == "events") & (known["accepted"] > 0)].sort_values(INGESTED, kind="stable")
-    newest = known[known["accepted"][::-1].cumsum() - known["accepted"] < _ROWS]
+    backwards = known[::-1]
+    newest = backwards[backwards["accepted"].cumsum() - backwards["accepted"] < _ROWS]
     same_time = (pc.field(EVENT_TIME) >= times.min()) & (pc.field(EVENT_TIME) <= times.max())
     where = pc.field(BATCH).isin(list(newest[BATCH])) | same_time
     names = [*dict.fromkeys([*stored, ROW_ID, EVENT_TIME, BATCH, INGESTED])]
     scanned = session.store.scan("events", names, where) if len(known) else iter(())
     rows = bounded_sample_batches(scanned, _ROWS, _SEED)
     ages = [(came - last).total_seconds() for came, last in zip(known[INGESTED], known["last_event"], strict=True)]
+    held = min(1.0, len(rows) / max(1, int(newest["accepted"].sum())))
     was_sorted = False
     if with_labels and len(newest):
-        mine = pc.field(BATCH) == newest[BATCH].iloc[-1]
+        mine = pc.field(BATCH) == newest[BATCH].iloc[0]
         was_sorted = in_order(session.store.read("labels", ["label"], mine)["label"].to_numpy("float64"))
-    return Past(rows, known["accepted"].to_numpy("float64"), np.array(ages, "float64"), was_sorted)
+    return Past(rows, known["accepted"].to_numpy("float64"), np.array(ages, "float64"), was_sorted, held)
 
 
 def _reused(session: Session, judged: Judged, stored: Sequence[str]) -> list[Finding]:

@@ -16,6 +16,8 @@ from tasks.adapters import expectations
 from tasks.adapters.store import Store
 from tasks.core import batches, dossiers
 from tasks.core.columns import Column
+from tasks.core.explanation import explanation_page
+from tasks.core.journal import chain
 from tasks.core.results import Verdict, Window
 from tasks.session import Session
 from tests.tasks.core.sentinel.test_arrivals import HOURS
@@ -152,6 +154,17 @@ def test_with_the_policy_warn_it_is_accepted_and_the_journal_and_the_page_say_so
     page = dossiers.ingestion_page("p", [replace(decision)], (), ())
     assert "looks unusual" in page
     assert kind in page
+
+
+def test_a_refusal_says_what_to_do_next_on_its_pages(tmp_path):
+    place = Place(tmp_path)
+    decision = place.take(BROKEN["unit"](delivery(PAST, place.rng), None))
+    assert "in price: another unit? The values look multiplied by about 100 (300 of 300 rows)" in decision.reason
+    assert "set validation.sentinel to warn" in decision.reason
+    entry = chain(None, decision, datetime(2024, 3, 1, tzinfo=UTC))
+    page = explanation_page([entry], entry)
+    assert "another unit?" in page
+    assert "delivered again" in page
 
 
 def test_ids_that_stand_on_other_rows_are_named(tmp_path):

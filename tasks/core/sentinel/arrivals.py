@@ -76,7 +76,7 @@ def missing_sources(
 def _gone(history: "pd.DataFrame", current: "pd.DataFrame", name: str, level: float) -> tuple[int, int, float]:
     """How many of the column's sources are missing, how many there are, and the share of rows that they sent."""
     rows = history[history[name].notna()]
-    labels, now = category_labels(rows[name]), set(category_labels(current[name]))
+    labels, now = category_labels(rows[name]), set(category_labels(current[name].drop_duplicates()))
     names, counts = np.unique(labels.astype(str), return_counts=True)
     if not len(names) or len(names) > _MOST:
         return 0, 0, 0.0

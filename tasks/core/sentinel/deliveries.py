@@ -16,7 +16,7 @@ from tasks.core.sampling import bounded_sample
 from tasks.core.sentinel import TESTS, column_findings
 from tasks.core.sentinel.arrivals import fewer_rows, late_rows, missing_sources
 from tasks.core.sentinel.finding import LEAST, Finding, Floats
-from tasks.core.sentinel.rows import content, fewer_ids, repeated_rows, sorted_by_label
+from tasks.core.sentinel.rows import content, fewer_ids, repeated_rows, sorted_by_label, with_a_twin
 from tasks.core.sentinel.times import another_clock, day_and_month, placeholder_times
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 BATCH, INGESTED = "_batch_id", "_ingested_at"
 _SAMPLE = 5_000  # rows of each side that columns and times are compared on
 _HABITS = 8  # earlier deliveries that are asked whether they show the same
+_ALIKE = 0.1  # of the rows have a twin by themselves
 _DELIVERY_TESTS = 10  # tests of the delivery as a whole
 
 
@@ -33,13 +34,15 @@ class Past:
     """Accepted deliveries: rows of the newest ones (with `_batch_id`, `_ingested_at`), and one row for each of all.
 
     `sizes` are accepted rows, `ages` how old (seconds) the newest event was at delivery; oldest delivery first.
-    `label_sorted`: the newest of them came in the order of its label, too.
+    `label_sorted`: the newest of them came in the order of its label, too. `held`: the share of those deliveries' rows
+    that `rows` holds.
     """
 
     rows: "pd.DataFrame"
     sizes: Floats
     ages: Floats
     label_sorted: bool = False
+    held: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def delivery_findings(
         return ()
     rate = 1 / one_false_alarm_in / PARTS
     judge = _Judge(tuple(columns), rate, seed)
-    found = list(judge.broken(past.rows, arrival.rows, arrival.delivered_at, past.sizes))
+    found = list(judge.broken(past.rows, arrival.rows, arrival.delivered_at, past.sizes, past.held))
     if found:
         habits = set(judge.habits(past))
         found = [finding for finding in found if (finding.kind, finding.columns) not in habits]
@@ -91,7 +94,7 @@ class _Judge:
         self.level = self.whole / max(1, len(names)) / TESTS
 
     def broken(
-        self, was: "pd.DataFrame", now: "pd.DataFrame", delivered_at: datetime, sizes: Floats
+        self, was: "pd.DataFrame", now: "pd.DataFrame", delivered_at: datetime, sizes: Floats, held: float
     ) -> Iterator[Finding]:
         """What the rows of a delivery show against the rows of others; what cannot be compared is left out."""
         sample, rows = (bounded_sample(side, _SAMPLE, self._seed) for side in (was, now))
@@ -99,17 +102,22 @@ class _Judge:
         yield from column_findings(
             sample, rows, numerical=features.numerical, categorical=features.categorical, level=self.level
         )
-        for names in (self._names, (*self._names, EVENT_TIME)):
-            again = repeated_rows(content(now, names), content(was, names), self.level)
-            if again:
-                yield again
-                break
+        yield from _some(self._repeated(was, now, held))
         if len(self._ids) == 1:
             name, order = self._ids[0], sample[INGESTED].rank(method="dense").to_numpy("int64")
             yield from _some(fewer_ids(sample[name], order, rows[name]))
         yield from _some(missing_sources(sample, now, features.categorical, sizes, self.level))
         if self._time is not None:
             yield from self._times(sample, rows, delivered_at, self._time.timezone)
+
+    def _repeated(self, was: "pd.DataFrame", now: "pd.DataFrame", held: float) -> Finding | None:
+        """By the features; where those are alike by themselves, by the time, too."""
+        before = content(was, self._names)
+        found = repeated_rows(content(now, self._names), before, self.level, held)
+        if found or with_a_twin(before) < _ALIKE * len(before):
+            return found
+        names = (*self._names, EVENT_TIME)
+        return repeated_rows(content(now, names), content(was, names), self.level, held)
 
     def _times(self, was: "pd.DataFrame", now: "pd.DataFrame", delivered_at: datetime, zone: str) -> Iterator[Finding]:
         """By the local clock: hours of the day and days of the month are those of people."""
@@ -136,5 +144,5 @@ class _Judge:
             rows = past.rows[inside]
             if min(int(before.sum()), len(rows)) >= LEAST:
                 delivered_at = rows[INGESTED].iloc[0].to_pydatetime()
-                for finding in self.broken(past.rows[before], rows, delivered_at, past.sizes):
+                for finding in self.broken(past.rows[before], rows, delivered_at, past.sizes, past.held):
                     yield finding.kind, finding.columns

@@ -17,7 +17,9 @@ def answer(judged: Judged, findings: Sequence[Finding], policy: Policy) -> Judge
     stop = [finding for finding in findings if policy == "refuse" and finding.kind not in _ONLY_TOLD]
     told = [finding for finding in findings if finding not in stop]
     judged = replace(judged, warnings=(*judged.warnings, *map(sentence, told)))
-    return refuse_whole(judged, [sentence(finding) for finding in stop]) if stop else judged
+    if not stop:
+        return judged
+    return refuse_whole(judged, [*map(sentence, stop), "correct it, or set validation.sentinel to warn if it is meant"])
 
 
 def sentence(finding: Finding) -> str:

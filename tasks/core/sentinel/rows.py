@@ -48,27 +48,35 @@ def _plain(column: "pd.Series[Any]") -> NDArray[Any]:
     return values.to_numpy(object)
 
 
-def repeated_rows(current: Hashes, history: Hashes, level: float) -> Finding | None:
-    """Say that rows of a delivery were delivered before, or stand in it twice; `history` are whole deliveries.
+def repeated_rows(current: Hashes, history: Hashes, level: float, held: float = 1.0) -> Finding | None:
+    """Say that rows of a delivery were delivered before, or stand in it twice.
 
-    Rows of few values are alike by themselves: how many of history's rows have a twin in it is what is usual.
+    Rows of few values are alike by themselves: how many of history's rows have a twin in it is what is usual, and as
+    many times more in a larger delivery as it is larger.
+
+    Args:
+        current: the contents of a whole delivery.
+        history: the contents of earlier rows.
+        level: the false-alarm rate of each of the two tests.
+        held: the share of its deliveries' rows that `history` holds, drawn at random: so many twins are seen at most.
     """
     n, m = len(current), len(history)
     if n < LEAST or m < LEAST:
         return None
-    twins = _with_a_twin(history)
-    # The more rows, the more of them are alike: no more rows are looked at than history has.
-    within = current[np.linspace(0, n - 1, min(n, m)).astype(np.int64)]
-    for rows, of, words in (
-        (int(np.isin(current, history).sum()), n, "the same rows as in an earlier delivery, under new ids"),
-        (len(within) - len(np.unique(within)), len(within), "the same rows more than once, under other ids"),
+    twins = with_a_twin(history)
+    larger = min(m, round(twins * max(1.0, n / m)))
+    for rows, usual, least, words in (
+        (int(np.isin(current, history).sum()), twins, held, "the same rows as in an earlier delivery, under new ids"),
+        (n - len(np.unique(current)), larger, 1.0, "the same rows more than once, under other ids"),
     ):
-        if rows >= ROWS and rows / of - twins / m >= _REPEATED and by_chance(rows, of, twins, m) <= level:
-            return Finding("repeated rows", (), words, rows, of)
+        many = rows >= ROWS and rows / n - usual / m >= _REPEATED * least
+        if many and by_chance(rows, n, usual, m) <= level:
+            return Finding("repeated rows", (), words, rows, n)
     return None
 
 
-def _with_a_twin(hashes: Hashes) -> int:
+def with_a_twin(hashes: Hashes) -> int:
+    """How many rows are not alone with their content."""
     counts = np.unique(hashes, return_counts=True)[1]
     return int(counts[counts > 1].sum())
 

@@ -29,6 +29,17 @@ def test_rows_sent_again_under_new_ids_are_seen(n, share):
         assert repeated_rows(hashes(new), hashes(past), LEVEL) is None
 
 
+def test_rows_sent_again_are_seen_in_a_small_part_of_a_large_history():
+    for seed in SEEDS:
+        rng = np.random.default_rng(seed)
+        past, new = rows(10_000, rng), rows(1_000, rng)
+        held = hashes(past.sample(500, random_state=seed))
+        again = hashes(past[:1_000])
+        assert repeated_rows(again, held, LEVEL, 0.05).kind == "repeated rows"
+        assert repeated_rows(again, held, LEVEL) is None
+        assert repeated_rows(hashes(new), held, LEVEL, 0.05) is None
+
+
 def test_rows_that_stand_twice_in_one_delivery_are_seen():
     for seed in SEEDS:
         rng = np.random.default_rng(seed)
