@@ -23,6 +23,7 @@ from tasks.core.governor import Governor
 from tasks.core.metrics import MetricName, Problem, greater_is_better, problem_of
 from tasks.core.performance import Performance
 from tasks.core.probe import ProbeMode
+from tasks.core.sentinel.policy import Policy
 from tasks.core.splits import Split
 from tasks.core.strategies import NewSearch, Strategy
 from tasks.core.triggers import PerformanceDecay, Trigger
@@ -41,6 +42,11 @@ class Validation(_Section):
         default=0.3, ge=0, le=1, description="A batch with a larger share of refused rows is refused whole."
     )
     expectations: tuple[Expectation, ...] = ()
+    sentinel: Policy = Field(
+        default="refuse",
+        description="refuse: a delivery that looks broken beside accepted ones (another unit, columns swapped, rows "
+        "sent again, ...) is refused whole. warn: it is accepted, and the journal and the page say what was found.",
+    )
 
 
 class Search(_Section):

@@ -8,7 +8,7 @@ from prefect import flow
 from config.schema import PipelineConfig
 from flows.naming import is_step, run_name
 from flows.running import begin_run
-from tasks import ingestion, reporting
+from tasks import ingestion, reporting, watching
 from tasks.adapters.leases import Lease
 from tasks.adapters.sources import FolderLabels
 from tasks.core import batches, dossiers
@@ -50,6 +50,9 @@ def _ingest_events(config: PipelineConfig, session: Session, path: Path, lease: 
     share = config.validation.max_quarantined_share
     rules = config.validation.expectations
     judged = ingestion.judge_events(session, delivery, config.source, config.columns, rules, share)
+    judged = watching.watch_delivery(
+        session, judged, config.columns, config.positive, config.validation.sentinel, config.drift.one_false_alarm_in
+    )
     tables = batches.event_tables(judged, delivery, config.columns, config.positive, config.labels.delay)
     ingestion.publish_batch(session, delivery, tables, lease)
     return ingestion.record_batch(session, delivery.batch_id)

@@ -63,7 +63,8 @@ def judge_events(
         return batches.Judged(_nothing(), {}, 0, f"batch: unreadable: {error}")
     answer = expectations.validate(frame, [*expectations.always(columns), *rules])
     fault_point("ingestion.validated")
-    return batches.judge_rows(frame, faults | answer.rows, answer.refusals, share, answer.checks)
+    judged = batches.judge_rows(frame, faults | answer.rows, answer.refusals, share, answer.checks)
+    return replace(judged, again=frame.loc[list(faults.get("row_id:already accepted", ()))])
 
 
 def _nothing() -> "pd.DataFrame":

@@ -5,7 +5,7 @@ Reading, rules and tables come in as arguments; nothing is read or written here.
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -37,13 +37,18 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Judged:
-    """Which rows are in, and for each that is not, the rules that refused it; `refusal` is set for a whole batch."""
+    """Which rows are in, and for each that is not, the rules that refused it; `refusal` is set for a whole batch.
+
+    `again` are the converted rows whose id was accepted before; `warnings` are told and refuse nothing.
+    """
 
     accepted: "pd.DataFrame"
     refused: Mapping[int, str]
     delivered: int
     refusal: str | None = None
     checks: tuple[Check, ...] = field(default_factory=tuple)
+    again: "pd.DataFrame | None" = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def quarantined(self) -> int:
@@ -75,12 +80,17 @@ def judge_rows(
     reasons = list(refusals)
     if share > max_share:
         reasons.append(f"max_quarantined_share ({share:.0%} of rows refused, {max_share:.0%} allowed)")
-    if reasons:
-        whole = "batch: " + "; ".join(reasons)
-        every = {int(number): f"{refused[number]}; {whole}" if number in refused else whole for number in frame.index}
-        return Judged(frame.iloc[:0], every, len(frame), whole, tuple(checks))
-    kept = frame.loc[~frame.index.isin(list(refused))]
-    return Judged(kept, refused, len(frame), None, tuple(checks))
+    judged = Judged(frame.loc[~frame.index.isin(list(refused))], refused, len(frame), None, tuple(checks))
+    return refuse_whole(judged, reasons) if reasons else judged
+
+
+def refuse_whole(judged: Judged, reasons: Sequence[str]) -> Judged:
+    """Refuse every row of a delivery for these reasons, beside those for which it was refused so far."""
+    whole = "batch: " + "; ".join(reasons)
+    numbers = sorted({*map(int, judged.refused), *map(int, judged.accepted.index)})
+    every = {number: f"{judged.refused[number]}; {whole}" if number in judged.refused else whole for number in numbers}
+    refusal = f"{judged.refusal}; {'; '.join(reasons)}" if judged.refusal else whole
+    return replace(judged, accepted=judged.accepted.iloc[:0], refused=every, refusal=refusal)
 
 
 def row_ids(frame: "pd.DataFrame", columns: Sequence[Column], batch_id: str) -> "pd.Series":
@@ -196,6 +206,7 @@ def closing_tables(judged: Judged, delivery: Delivery, times: "pd.Series | None"
         "accepted": len(judged.accepted),
         "quarantined": judged.quarantined,
         "refusal": judged.refusal or "",
+        "warnings": "; ".join(judged.warnings),
         "first_event": span[0],
         "last_event": span[1],
         "_ingested_at": moment,
@@ -214,7 +225,8 @@ def decision_of(batch: "pd.Series", quarantine: "pd.DataFrame", pipeline: str, a
     for told in quarantine.get("rule", ()):
         for rule in str(told).split("; "):
             rules[rule] = rules.get(rule, 0) + 1
-    refusal = str(batch["refusal"])
+    refusal, noted = str(batch["refusal"]), batch.get("warnings")
+    warnings = noted.split("; ") if isinstance(noted, str) and noted else []  # tables of earlier days have none
     counts = {name: int(batch[name]) for name in ("delivered", "accepted", "quarantined")}
     told = f"{counts['accepted']} of {counts['delivered']} rows accepted, {counts['quarantined']} quarantined"
     span = None
@@ -227,10 +239,11 @@ def decision_of(batch: "pd.Series", quarantine: "pd.DataFrame", pipeline: str, a
         kind="ingestion",
         verdict=Verdict.FAIL if refusal else Verdict.PASS,
         outcome="quarantined" if refusal else "accepted",
-        reason=refusal or told,
+        reason="; ".join([refusal or told, *(f"warning: {one}" for one in warnings)]),
         as_of=as_of,
         window=span,
         evidence={"batch": str(batch["_batch_id"]), "name": str(batch["name"]), "kind": str(batch["kind"])}
         | counts
-        | {"rules": rules},
+        | {"rules": rules}
+        | ({"warnings": warnings} if warnings else {}),
     )

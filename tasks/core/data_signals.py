@@ -15,6 +15,7 @@ from tasks.core.drift import PARTS, Drift
 from tasks.core.features import EVENT_TIME
 from tasks.core.pairs import category_labels, coded, numbers
 from tasks.core.results import Check, Number, Verdict
+from tasks.core.sentinel import TESTS, findings_of, swaps_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +25,7 @@ NEW_CATEGORY = 0.01  # of the rows in categories that the reference never held
 VANISHED = 0.05  # of the reference in one category that is gone
 FAR_OUT = 0.01  # of the rows beyond ten times the reference's 99th percentile of magnitude
 UNIT_FACTOR = 8.0  # the typical magnitude moved by this factor or more: another unit (x10, x100, ...) or a lost scale
-_TESTS = 5 + 20  # per column at most: five kinds of sign, and one for each category that may vanish
+_TESTS = 5 + 20 + TESTS  # per column at most: five kinds of sign, each category that may vanish, the sentinel's
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,14 @@ def data_signals(
     """
     kinds = {**dict.fromkeys(numerical, True), **dict.fromkeys(categorical, False)}
     level = 1 / config.one_false_alarm_in / PARTS / (max(1, len(kinds)) * _TESTS)
-    return tuple(_judge(name, reference, current, level, (kinds[name], config.min_rows)) for name in kinds)
+    names = (([name for name in kinds if kinds[name] is is_number], is_number) for is_number in (True, False))
+    swapped = swaps_of(reference, current, names, level)
+    return tuple(
+        Check(name, Verdict.FAIL, str(swapped[name]), {"rows_reference": len(reference), "rows_current": len(current)})
+        if name in swapped  # which explains all else that it shows
+        else _judge(name, reference, current, level, (kinds[name], config.min_rows))
+        for name in kinds
+    )
 
 
 def _judge(name: str, reference: "pd.DataFrame", current: "pd.DataFrame", level: float, how: tuple[bool, int]) -> Check:
@@ -90,16 +98,23 @@ def _judge(name: str, reference: "pd.DataFrame", current: "pd.DataFrame", level:
     left, right = read(reference[name]), read(current[name])
     signs = _signs(reference[name], current[name], is_number)
     numbers |= {sign.sign: round(sign.share, 6) for sign in signs if sign.rows and sign.share > 0}
-    found = [sign for sign in signs if sign.alarms(level)]
+    found = _found(signs, reference[name], current[name], is_number, level)
     if found:
         usual = _rhythm(reference, current, name, is_number, level)
-        found = [sign for sign in found if sign.sign not in usual]
+        found = {sign: told for sign, told in found.items() if sign not in usual}
     if found:
-        reasons = "; ".join(dict.fromkeys(f"{sign.sign} ({sign.rows} of {sign.of} rows)" for sign in found))
-        return Check(name, Verdict.FAIL, reasons, numbers)
+        return Check(name, Verdict.FAIL, "; ".join(found.values()), numbers)
     if min(len(left), len(right)) < min_rows:
         return Check(name, Verdict.UNKNOWN, f"too few values to tell; {min_rows} are needed on each side", numbers)
     return Check(name, Verdict.PASS, "no sign of broken data", numbers)
+
+
+def _found(
+    signs: Iterable[_Excess], reference: "pd.Series[Any]", current: "pd.Series[Any]", is_number: bool, level: float
+) -> dict[str, str]:
+    """What is broken, by its kind, in words: what the sentinel can name first, then what is merely too much."""
+    named = {str(finding.kind): str(finding) for finding in findings_of(reference, current, is_number, level)}
+    return {**named, **{s.sign: f"{s.sign} ({s.rows} of {s.of} rows)" for s in signs if s.alarms(level)}}
 
 
 def _signs(reference: "pd.Series[Any]", current: "pd.Series[Any]", is_number: bool) -> list[_Excess]:
@@ -121,7 +136,8 @@ def _rhythm(reference: "pd.DataFrame", current: "pd.DataFrame", name: str, is_nu
     for inside in reference.groupby((reference[EVENT_TIME] - begin) // length).groups.values():
         rest = reference[name].drop(inside)
         if len(rest) and len(inside) >= len(current) / 4:  # a stub of a stretch tells nothing
-            usual |= {sign.sign for sign in _signs(rest, reference.loc[inside, name], is_number) if sign.alarms(level)}
+            stretch = reference.loc[inside, name]
+            usual |= _found(_signs(rest, stretch, is_number), rest, stretch, is_number, level).keys()
     return usual
 
 

@@ -24,6 +24,7 @@ _NEXT = {
     "promoted": "This version is champion now; the next scoring uses it. `keepfit rollback {pipeline}` takes it back.",
     "postponed": "The champion stays, for now: a later check asks again, when there is more to learn from.",
     "spared": "The champion stays. When this repeats, the circuit breaker opens: look at the data, not at the model.",
+    "quarantined": "**Look at the source**: have it corrected and delivered again. Is it right? See docs/sources.md.",
     "refused": "The champion stays. If only evidence was lacking, more labels bring another look: see `gates`.",
 }
 
@@ -57,12 +58,11 @@ def ingestion_page(
     ]  # fmt: skip
     refused = [d for d in decisions if d.outcome == "quarantined"]
     lead = f"{len(decisions)} new deliveries; {len(refused)} refused whole." if decisions else "No new deliveries."
-    parts = (
-        [table(("delivery", "kind", "delivered", "accepted", "quarantined", "rules that refused"), rows)]
-        if rows
-        else []
-    )
+    head = ("delivery", "kind", "delivered", "accepted", "quarantined", "rules that refused")
+    parts = [table(head, rows)] if rows else []
     parts += [f"**{_cell(d.evidence['name'])} was refused**: {_cell(d.reason)}" for d in refused]
+    parts += [f"**{_cell(d.evidence['name'])} looks unusual**: {_cell(told)}"
+              for d in decisions for told in d.evidence.get("warnings", ())]  # fmt: skip
     parts += [f"Left alone, still being written: {_cell(', '.join(unsettled))}."] if unsettled else []
     after = "Have refused deliveries corrected and delivered again under any name." if refused else "Scoring follows."
     return page(f"Ingestion of {pipeline}", lead, [*parts, *_repairs(repairs), f"**Next:** {after}"])
