@@ -19,7 +19,9 @@ _KNOWN = (0.0, -1.0, -9.0, 99.0, -99.0, 999.0, -999.0, 9_999.0, -9_999.0, 99_999
           -32_768.0, 32_767.0, 65_535.0, -2_147_483_648.0, 2_147_483_647.0)  # fmt: skip
 _LEAST_SHARE = 0.01  # of the rows hold the placeholder beyond what did before
 _LEAST_NULLS = 0.02  # of the reference are null, and in the window less than half as many
+_GONE = 0.001  # chance that so many nulls fewer are none: in few rows none may be missing at all
 _MOVED = 0.2  # all other values may move by this much in distribution
+_TWICE = 2.0  # as many rows as any other value has: what was filled in everywhere
 _SPIKE = 3.0  # times as many as either neighbour, or a gap as many times as wide as any
 _CORE = (0.01, 0.99)
 PLACEHOLDER_TESTS = 2 + len(_KNOWN) + 2  # zero and one other value for nulls; known ones; one beyond each end
@@ -46,6 +48,8 @@ def _filled(name: str, left: Floats, right: Floats, level: float) -> Finding | N
     lost = nulls[0] / len(left) - nulls[1] / len(right)
     if nulls[0] < _LEAST_NULLS * len(left) or 2 * lost < nulls[0] / len(left):
         return None
+    if by_chance(nulls[0], len(left), nulls[1], len(right)) > _GONE:
+        return None
     for value, kind, words in _fillings(left, right):
         held = int((left == value).sum()), int((right == value).sum())
         gain = held[1] / len(right) - held[0] / len(left)
@@ -66,8 +70,10 @@ def _fillings(left: Floats, right: Floats) -> Iterator[tuple[float, str, str]]:
     usual = dict(zip(*(side.tolist() for side in before), strict=True))
     gains = [count / len(right) - usual.get(value, 0) / len(left)
              for value, count in zip(values.tolist(), counts.tolist(), strict=True)]  # fmt: skip
-    words = "values are no longer missing, and as many rows hold one and the same value instead"
-    yield float(values[int(np.argmax(gains))]), "placeholder", words
+    best = int(np.argmax(gains))
+    if len(counts) == 1 or counts[best] >= _TWICE * np.delete(counts, best).max():
+        words = "values are no longer missing, and as many rows hold one and the same value instead"
+        yield float(values[best]), "placeholder", words
 
 
 def _spiked(name: str, left: Floats, right: Floats, level: float) -> Finding | None:

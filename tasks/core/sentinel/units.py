@@ -10,16 +10,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tasks.core.pairs import numbers
-from tasks.core.sentinel.finding import LEAST, Finding, Floats, apart, noise
+from tasks.core.sentinel.finding import Finding, Floats, apart, noise
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_SCALE, _DEGREES = "scale", "degrees"
 # Smaller factors (miles and kilometres, pounds and kilograms) are no larger than a growth that nobody calls broken.
 _FACTORS = (10, 12, 24, 60, 100, 365, 1_000, 3_600, 86_400, 1_000_000)
-_FAR = 0.5  # the distribution functions differ by this much: half of the rows moved to where none were
+_FAR = {_SCALE: 0.5, _DEGREES: 0.8}  # the distribution functions differ by this much: few rows are where any were
 _NEAR = 0.2  # under the map they differ by less, so that a drift may happen in the same window
+_NEARER = 3.0  # and this many times less than as they stand
+_WIDE = 1.35
 _OUT, _IN = 0.8, 0.99  # or: so many are out of range as they stand, and so many in range on the other thermometer
+_LEAST = {_SCALE: 50, _DEGREES: 150}  # fewer values do not tell one map from another, or from a shift
 UNIT_TESTS = 2  # of magnitudes and of values
 
 
@@ -28,6 +32,14 @@ class _Map:
     words: str
     forward: Callable[[Floats], Floats]
     backward: Callable[[Floats], Floats]
+    spread: float | None = None  # how much wider values are on the other thermometer: a shift alone is none
+
+    def widens(self, was: Floats, now: Floats) -> bool:
+        """Whether the spread changed as the map changes it, where the map tells."""
+        if self.spread is None:
+            return True
+        middles = [np.subtract(*np.quantile(side, (0.75, 0.25))) for side in (was, now)]
+        return bool(middles[0] * self.spread / _WIDE <= middles[1] <= middles[0] * self.spread * _WIDE)
 
 
 def _factor(factor: float, words: str) -> _Map:
@@ -39,10 +51,10 @@ _SCALES = (
     *(_factor(1 / factor, f"divided by about {factor:,}") for factor in _FACTORS),
 )
 _THERMOMETERS = (
-    _Map("degrees Fahrenheit instead of Celsius", lambda v: v * 1.8 + 32, lambda v: (v - 32) / 1.8),
-    _Map("degrees Celsius instead of Fahrenheit", lambda v: (v - 32) / 1.8, lambda v: v * 1.8 + 32),
-    _Map("Kelvin instead of degrees Celsius", lambda v: v + 273.15, lambda v: v - 273.15),
-    _Map("degrees Celsius instead of Kelvin", lambda v: v - 273.15, lambda v: v + 273.15),
+    _Map("degrees Fahrenheit instead of Celsius", lambda v: v * 1.8 + 32, lambda v: (v - 32) / 1.8, 1.8),
+    _Map("degrees Celsius instead of Fahrenheit", lambda v: (v - 32) / 1.8, lambda v: v * 1.8 + 32, 1 / 1.8),
+    _Map("Kelvin instead of degrees Celsius", lambda v: v + 273.15, lambda v: v - 273.15, 1.0),
+    _Map("degrees Celsius instead of Kelvin", lambda v: v - 273.15, lambda v: v + 273.15, 1.0),
 )
 
 
@@ -54,17 +66,19 @@ def changed_unit(reference: "pd.Series[Any]", current: "pd.Series[Any]", level: 
     distribution is not brought back, but its range is.
     """
     left, right = (values[np.isfinite(values)] for values in (numbers(reference), numbers(current)))
-    if min(len(left), len(right)) < LEAST:
-        return None
     nonzero = np.abs(left[left != 0]), np.abs(right[right != 0])  # a factor leaves zeros and signs as they are
-    for (was, now), maps in ((nonzero, _SCALES), ((left, right), _THERMOMETERS)):
-        if min(len(was), len(now)) < LEAST or apart(was, now) < max(_FAR, noise(len(was), len(now), level)):
+    for kind, (was, now), maps in ((_SCALE, nonzero, _SCALES), (_DEGREES, (left, right), _THERMOMETERS)):
+        if min(len(was), len(now)) < _LEAST[kind]:
+            continue
+        own = apart(was, now)
+        if own < max(_FAR[kind], noise(len(was), len(now), level)):
             continue
         distances = [apart(one.forward(was), now) for one in maps]
-        best = maps[int(np.argmin(distances))]
-        if min(distances) <= max(_NEAR, noise(len(was), len(now), 0.01)) or (
-            maps is _THERMOMETERS and (best := _by_range(was, now)) is not None  # type: ignore[assignment]
-        ):
+        near = min(max(_NEAR, noise(len(was), len(now), 0.01)), own / _NEARER)
+        best = maps[int(np.argmin(distances))] if min(distances) <= near else None
+        best = best if best is not None and best.widens(was, now) else None
+        best = best or (_by_range(was, now) if kind == _DEGREES else None)
+        if best is not None:
             reason = f"another unit? The values look {best.words}"
             return Finding("unit", (str(current.name),), reason, len(now), len(right))
     return None
