@@ -13,7 +13,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from tasks.adapters.sources.files import UNFINISHED
+from tasks.adapters.sources.names import UNFINISHED
 from tasks.adapters.sources.readable import Readable, read_parquet
 from tasks.adapters.sources.versions import Version, version_of
 from tasks.adapters.store.folders import hidden_file, private, sync, writing
