@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from tasks.adapters.sources.api import Api
+from tasks.adapters.sources.dataset import Dataset
 from tasks.adapters.sources.delta import Delta
 from tasks.adapters.sources.files import Listing
 from tasks.adapters.sources.folder import Folder
@@ -19,6 +20,7 @@ from tasks.adapters.sources.sql import Sql
 __all__ = [
     "Api",
     "ColumnLabels",
+    "Dataset",
     "Delta",
     "Folder",
     "FolderLabels",
@@ -30,4 +32,4 @@ __all__ = [
     "Sql",
 ]
 
-Source = Annotated[Folder | Sample | Sql | Delta | Http | Api, Field(discriminator="kind")]
+Source = Annotated[Folder | Sample | Sql | Delta | Http | Api | Dataset, Field(discriminator="kind")]

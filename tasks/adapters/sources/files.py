@@ -13,11 +13,12 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from tasks.adapters.sources import elsewhere, fetched
+from tasks.adapters.sources.names import UNFINISHED
 from tasks.adapters.sources.readable import Readable
+from tasks.adapters.sources.variables import filled
 from tasks.core.durations import Duration
 from tasks.core.errors import SourceUnavailable
-
-UNFINISHED = (".part", ".tmp", ".crdownload", ".partial")
 
 
 @dataclass(frozen=True)
@@ -31,19 +32,27 @@ class Listing:
 class Files(Readable):
     """Files in a folder, each of them one delivery."""
 
-    fetches: ClassVar[bool] = False
-    """Whether deliveries are fetched into the inbox; else they lie where the source says."""
     repeats: ClassVar[bool] = False
     """Whether rows may come again that were taken in before."""
 
     path: str = Field(
         min_length=1,
-        description="The folder; ~ and $VARIABLES are expanded, relative paths count from where Keepfit runs.",
+        description="The folder; ~ and $VARIABLES are expanded, relative paths count from where Keepfit runs. Or an "
+        "address that an installed fsspec driver reaches: s3://bucket/folder.",
     )
     pattern: str = Field(default="*.csv", description="Which files in it, as a glob.")
     settle: Duration = Field(
         default="2s", validate_default=True, description="Leave a file alone until it is this old."
     )
+
+    options: dict[str, str] = Field(
+        default={}, description="Options of the fsspec driver; $VARIABLES are expanded, so that no secret stands here."
+    )
+
+    @property
+    def fetches(self) -> bool:
+        """Whether deliveries are fetched into the inbox; else they lie where the source says."""
+        return "://" in self.path
 
     @property
     def folder(self) -> Path:
@@ -51,7 +60,11 @@ class Files(Readable):
         return Path(os.path.expandvars(self.path)).expanduser()
 
     def deliver(self, as_of: datetime, inbox: Path, ingested: Collection[str]) -> None:
-        """Make due deliveries appear; ordinary folders are filled by somebody else."""
+        """Fetch what lies elsewhere; ordinary folders are filled by somebody else. Raises as `elsewhere.fetch`."""
+        if self.fetches:
+            options = {name: filled(value, f"source.options.{name}") for name, value in self.options.items()}
+            room, settle = elsewhere.room_of(inbox, self.path, self.pattern), self.settle.total_seconds()
+            elsewhere.fetch(filled(self.path, "source.path"), options, self.pattern, settle, room, ingested)
 
     def listing(self, inbox: Path) -> Listing:
         """What lies in the folder now.
@@ -59,6 +72,9 @@ class Files(Readable):
         Raises:
             SourceUnavailable: the folder does not exist or cannot be listed.
         """
+        if self.fetches:
+            room = elsewhere.room_of(inbox, self.path, self.pattern)
+            return Listing(tuple(fetched.waiting(room)), elsewhere.unsettled(room))
         if not self.folder.is_dir():
             raise SourceUnavailable(
                 f"The source folder {self.folder} does not exist. "

@@ -3,29 +3,24 @@
 The server's ETag only spares fetching: which contents were taken in is known from the names of the deliveries.
 """
 
-import json
-import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
-from hashlib import file_digest, sha256
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import ByteSize, Field
 
-from tasks.adapters.sources.files import UNFINISHED, Listing
-from tasks.adapters.sources.names import mark_in, marked
+from tasks.adapters.sources import fetched
+from tasks.adapters.sources.files import Listing
 from tasks.adapters.sources.readable import Readable
 from tasks.adapters.sources.web import Web, shown
-from tasks.adapters.store.folders import hidden_file, private, sync, writing
 from tasks.core.errors import ConfigInvalid, SourceUnavailable
 
 if TYPE_CHECKING:
     import httpx
 
-_SEEN = ".seen.json"
 _SURE = timedelta(minutes=1)
 """A file may change twice within the second that Last-Modified tells; once it is this old it is told apart."""
 
@@ -45,20 +40,20 @@ class Http(Readable, Web):
 
         Raises SourceUnavailable when the server does not answer or breaks off, and ConfigInvalid when it refuses.
         """
-        _clear(inbox, ingested)
-        taken = {*ingested, *(path.name for path in _waiting(inbox))}
-        seen = _seen(inbox / _SEEN)
+        fetched.clear(inbox, ingested)
+        taken = {*ingested, *(path.name for path in fetched.waiting(inbox))}
+        seen = fetched.seen(inbox)
         known = seen if seen.get("url") == self.url and seen.get("name") in taken else {}
         with self.connected() as client, self.asked(client, self.url, _condition(known)) as answer:
             if answer.status_code != HTTPStatus.NOT_MODIFIED:
                 name = self._fetch(answer, inbox, taken)
-                _write(inbox, _SEEN, json.dumps({"url": self.url, "name": name} | _validators(answer)).encode())
+                fetched.note(inbox, {"url": self.url, "name": name} | _validators(answer))
             elif not known:
                 raise SourceUnavailable(f"{shown(self.url)} answered 304 to a request without a condition. Run again.")
 
     def listing(self, inbox: Path) -> Listing:
         """What waits in the inbox, as it was fetched."""
-        return Listing(tuple(_waiting(inbox)), ())
+        return Listing(tuple(fetched.waiting(inbox)), ())
 
     def _fetch(self, answer: "httpx.Response", inbox: Path, taken: Collection[str]) -> str:
         """Write the answer's bytes into the inbox, whole or not at all, and give the delivery's name."""
@@ -68,25 +63,17 @@ class Http(Readable, Web):
                 f"{shown(self.url)} does not say how long the file is: one that is cut off would pass for whole. "
                 "Let the server send Content-Length, or fetch the file into a folder source."
             )
-        digest, size = sha256(), 0
-        with writing(inbox), hidden_file(inbox) as (file, unfinished):
-            for chunk in answer.iter_raw(1 << 16):
-                size += len(chunk)
-                if size > self.limit:
-                    raise ConfigInvalid(
-                        f"{shown(self.url)} is larger than source.limit, {int(self.limit)} bytes. Raise it."
-                    )
-                digest.update(chunk)
-                file.write(chunk)
-            if length is not None and size != int(length):
-                raise SourceUnavailable(f"{shown(self.url)} broke off at {size} of {length} bytes. Run again.")
-            file.flush()
-            os.fsync(file.fileno())
-            name = marked(_named(answer), digest.hexdigest())
-            if name not in taken:
-                unfinished.replace(inbox / name)
-                sync(inbox)
-        return name
+        return fetched.put(inbox, _named(answer), self._chunks(answer, length), taken)
+
+    def _chunks(self, answer: "httpx.Response", length: str | None) -> Iterator[bytes]:
+        size = 0
+        for chunk in answer.iter_raw(1 << 16):
+            size += len(chunk)
+            if size > self.limit:
+                raise ConfigInvalid(f"{shown(self.url)} is larger than source.limit, {int(self.limit)} bytes.")
+            yield chunk
+        if length is not None and size != int(length):
+            raise SourceUnavailable(f"{shown(self.url)} broke off at {size} of {length} bytes. Run again.")
 
 
 def _named(answer: "httpx.Response") -> str:
@@ -114,37 +101,3 @@ def _validators(answer: "httpx.Response") -> dict[str, str]:
     except (ValueError, TypeError):
         sure = False
     return {"modified": str(modified)} if sure else {}
-
-
-def _seen(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _write(inbox: Path, name: str, content: bytes) -> None:
-    with writing(inbox), hidden_file(inbox) as (file, unfinished):
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-        unfinished.replace(inbox / name)
-        sync(inbox)
-
-
-def _clear(inbox: Path, ingested: Collection[str]) -> None:
-    """Drop what is unfinished, damaged or ingested."""
-    private(inbox)
-    for path in inbox.glob(f".*{UNFINISHED[0]}"):  # one process at a time has the lease to ingest
-        path.unlink(missing_ok=True)
-    for path in _waiting(inbox):
-        with path.open("rb") as file:
-            whole = file_digest(file, "sha256").hexdigest().startswith(str(mark_in(path)))
-        if path.name in ingested or not whole:
-            path.unlink(missing_ok=True)
-
-
-def _waiting(inbox: Path) -> list[Path]:
-    found = [path for path in inbox.iterdir() if mark_in(path)] if inbox.is_dir() else []
-    return sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.name))

@@ -13,7 +13,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from tasks.adapters.sources.files import UNFINISHED
+from tasks.adapters.sources.names import UNFINISHED
 from tasks.adapters.sources.readable import Readable, read_parquet
 from tasks.adapters.sources.versions import Version, version_of
 from tasks.adapters.store.folders import hidden_file, private, sync, writing
@@ -39,7 +39,7 @@ def clear(inbox: Path, ingested: Collection[str]) -> None:
     for path in inbox.glob(f".*{UNFINISHED[0]}"):  # one process at a time has the lease to ingest
         path.unlink(missing_ok=True)
     for path in waiting(inbox):
-        if (done is not None and highest([mark_of(path.name), done]) == done) or not _is_whole(path):
+        if (done is not None and highest([mark_of(path.name), done]) == done) or not is_whole(path):
             path.unlink(missing_ok=True)
 
 
@@ -63,9 +63,14 @@ def highest(marks: Iterable[Any]) -> Any:
 
 def put(inbox: Path, table: "pa.Table", mark: Watermark) -> None:
     """Write a delivery that reaches this watermark, whole or not at all, also when the power fails."""
+    put_named(inbox, table, f"{_NAME}{_text_of(mark)}{_ROWS}")
+
+
+def put_named(inbox: Path, table: "pa.Table", name: str) -> None:
+    """The same of a delivery that reaches no watermark."""
     import pyarrow.parquet as pq
 
-    _put(inbox, f"{_NAME}{_text_of(mark)}{_ROWS}", lambda file: pq.write_table(table, file, write_page_checksum=True))
+    _put(inbox, name, lambda file: pq.write_table(table, file, write_page_checksum=True))
 
 
 def put_lines(inbox: Path, lines: Iterable[str], mark: Watermark) -> None:
@@ -159,7 +164,8 @@ def _frame(path: Path) -> "pd.DataFrame":
     return read_parquet(path) if path.suffix == _ROWS else Readable().read(path)
 
 
-def _is_whole(path: Path) -> bool:
+def is_whole(path: Path) -> bool:
+    """Whether a delivery is what was written."""
     try:
         _frame(path)
     except Exception:  # noqa: BLE001 - whatever the reader says: it is not what was written

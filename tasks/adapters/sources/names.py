@@ -5,6 +5,8 @@ from pathlib import Path, PurePosixPath
 
 from tasks.adapters.sources.readable import COMPRESSED
 
+UNFINISHED = (".part", ".tmp", ".crdownload", ".partial")
+"""Endings of files that somebody still writes."""
 _MARKED = re.compile(r"(.*) \(([0-9a-f]{12})\)((?:\.[A-Za-z0-9]+){0,2})")
 
 

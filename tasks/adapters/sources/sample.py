@@ -7,7 +7,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from tasks.adapters.sources.files import UNFINISHED, Files
+from tasks.adapters.sources.files import Files
+from tasks.adapters.sources.names import UNFINISHED
 from tasks.core.durations import Duration
 
 

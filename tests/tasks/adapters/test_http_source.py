@@ -128,7 +128,7 @@ def befall(shop, fault):
         (shop.inbox / ".seen.json").unlink()
     if fault == "damaged":
         for path in shop.source.listing(shop.inbox).ready:
-            path.write_bytes(path.read_bytes()[:-1])
+            path.write_bytes(b"x" + path.read_bytes()[1:])
     if fault in {"503", "cut"}:
         with suppress(SourceUnavailable):
             shop.source.deliver(NOW, shop.inbox, shop.ingested)
