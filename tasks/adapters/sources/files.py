@@ -5,22 +5,24 @@ Files that are still being written are left alone until they have settled.
 
 import codecs
 import csv
-import io
 import os
 import time
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, TextIO
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ByteSize, ConfigDict, Field, field_validator
 
-from tasks.adapters.sources.delimited import read_delimited, refuse_bad_header
+from tasks.adapters.sources import bounds
+from tasks.adapters.sources.delimited import read_delimited
 from tasks.adapters.sources.json_lines import read_json_lines
+from tasks.adapters.sources.packed import opened
+from tasks.adapters.sources.parquet import read_parquet
 from tasks.core.durations import Duration
 from tasks.core.errors import DataRejected, SourceUnavailable
+from tasks.core.printable import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,10 +35,14 @@ COMPRESSED = frozenset({".gz", ".bz2", ".xz", ".zip"})
 
 @dataclass(frozen=True)
 class Listing:
-    """The settled files of a source, oldest name first, and the names of those that are still being written."""
+    """The settled files of a source, oldest name first, and the names of those that are still being written.
+
+    `left_out` tells of what is called like a delivery and is none, by the rule that it breaks.
+    """
 
     ready: tuple[Path, ...]
     unsettled: tuple[str, ...]
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 class Files(BaseModel):
@@ -57,6 +63,11 @@ class Files(BaseModel):
     )
     separator: str = Field(default=",", min_length=1, max_length=1)
     encoding: str = "utf-8-sig"
+    max_size: ByteSize = Field(
+        default=ByteSize(bounds.SIZE),
+        gt=0,
+        description="A delivery that holds more bytes than this, unpacked, is refused whole; for example 500MB.",
+    )
     settle: Duration = Field(
         default="2s", validate_default=True, description="Leave a file alone until it is this old."
     )
@@ -92,13 +103,15 @@ class Files(BaseModel):
         try:
             with os.scandir(self.folder):  # what cannot be listed looks empty to a glob
                 found = sorted(f for f in self.folder.glob(self.pattern) if not f.name.endswith(UNFINISHED))
-            ages = {f: time.time() - f.stat().st_mtime for f in found if f.is_file()}
+            left_out = {f: rule for f in found if (rule := _no_delivery(f, self.folder))}
+            ages = {f: time.time() - f.stat().st_mtime for f in found if f not in left_out}
         except OSError as error:
             raise SourceUnavailable(
                 f"The source folder {self.folder} cannot be listed ({error.strerror}). Check its permissions."
             ) from None
         settled = tuple(f for f, age in ages.items() if age >= self.settle.total_seconds())
-        return Listing(settled, tuple(f.name for f in ages if f not in settled))
+        unsettled = tuple(printable(f.name) for f in ages if f not in settled)
+        return Listing(settled, unsettled, {printable(f.name): rule for f, rule in left_out.items()})
 
     def read(self, path: Path) -> "pd.DataFrame":
         """Every row of a file, one index label per delivered row from 0; text stays text, CSV fields not there are NaN.
@@ -111,43 +124,40 @@ class Files(BaseModel):
         kind = self.format or _ENDINGS.get(endings[-1].lower() if endings else "", "csv")
         try:
             if kind == "parquet":
-                return read_parquet(path)
-            with self._opened(path) as lines:
+                return read_parquet(path, self.max_size)
+            with opened(path, self.encoding, self.max_size, kind) as lines:
                 if kind == "jsonl":
-                    return read_json_lines(lines)
-                return read_delimited(path, lines, self.separator, self.encoding)
+                    return read_json_lines(lines, self.max_size)
+                return read_delimited(path, lines, self.separator, self.encoding, self.max_size)
         except DataRejected:
             raise
         except (FileNotFoundError, PermissionError) as error:
-            raise SourceUnavailable(f"The file {path.name} cannot be opened ({error.strerror}). Run again.") from None
+            raise SourceUnavailable(
+                f"The file {printable(path.name)} cannot be opened ({error.strerror}). Run again."
+            ) from None
         except Exception as error:  # noqa: BLE001 - whatever the reader says, the answer is: this file is not readable
+            rule, why = self._why(error)
             raise DataRejected(
-                f"The file is not readable as {kind}: {self._why(error)}. "
-                "Check source.format, source.separator and source.encoding, or have it delivered again."
+                f"The file is not readable as {kind}: {why}. "
+                "Check source.format, source.separator and source.encoding, or have it delivered again.",
+                rule,
             ) from None
 
-    @contextmanager
-    def _opened(self, path: Path) -> Iterator[TextIO]:
-        import fsspec
-
-        raw = fsspec.filesystem("file").open(str(path), "rb", compression="infer")
-        with raw, io.TextIOWrapper(raw, encoding=self.encoding, newline="") as text:
-            yield text
-
-    def _why(self, error: Exception) -> str:
+    def _why(self, error: Exception) -> tuple[str, str]:
         # In our own words: what readers say quotes cells.
         if isinstance(error, UnicodeError):
-            return f"its bytes are not {self.encoding} text"
+            return "encoding", f"its bytes are not {self.encoding} text"
+        if isinstance(error, csv.Error) and "field limit" in str(error):
+            return "field-length", "it holds a field longer than any that can be meant"
         if isinstance(error, csv.Error):
-            return "its quotes do not balance, or a field is longer than any that can be meant"
-        return "it is damaged or of another format"
+            return "quotes", "its quotes do not balance"
+        return "damaged", "it is damaged or of another format"
 
 
-def read_parquet(path: Path) -> "pd.DataFrame":
-    """Every row with its own types; page checksums are held."""
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(path, page_checksum_verification=True)
-    refuse_bad_header(table.column_names)
-    frame: pd.DataFrame = table.to_pandas(integer_object_nulls=True)
-    return frame.reset_index(drop=True)
+def _no_delivery(path: Path, folder: Path) -> str:
+    """The rule by which something in the folder is no delivery; empty for a file. Links may not lead out of it."""
+    if path.is_symlink() and not (path.is_file() and path.resolve().is_relative_to(folder.resolve())):
+        return "file:link"
+    if path.is_file():
+        return ""
+    return "file:folder" if path.is_dir() else "file:special"

@@ -12,7 +12,8 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.adapters.sources.files import UNFINISHED, read_parquet
+from tasks.adapters.sources.files import UNFINISHED
+from tasks.adapters.sources.parquet import read_parquet
 from tasks.adapters.store.folders import hidden_file, private, sync, writing
 from tasks.core.errors import ConfigInvalid
 

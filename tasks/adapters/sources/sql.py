@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tasks.adapters.sources import inbox as inboxes
-from tasks.adapters.sources.files import Listing, read_parquet
+from tasks.adapters.sources.files import Listing
 from tasks.adapters.sources.inbox import Watermark
+from tasks.adapters.sources.parquet import read_parquet
 from tasks.core.durations import Duration
 from tasks.core.errors import ConfigInvalid, SourceUnavailable
 
