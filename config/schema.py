@@ -10,9 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from config.runners import Runner, Threads
 from config.schedules import Schedules
+from config.targets import refuse_unusable_target
 from tasks.adapters.expectations import Expectation
 from tasks.adapters.sources import ColumnLabels, Labels, Source
-from tasks.core.columns import FALSE_WORDS, TRUE_WORDS, Column
+from tasks.core.batches import Suite
+from tasks.core.classes import Classes
+from tasks.core.columns import Column
 from tasks.core.drift import Drift
 from tasks.core.durations import Duration
 from tasks.core.estimation import UNSUPPORTED, Estimation
@@ -75,6 +78,11 @@ class PipelineConfig(_Section):
     columns: tuple[Column, ...] = Field(min_length=1)
     calendar: tuple[CalendarPart, ...] = Field(default=(), description="Parts of the event's local time as features.")
     positive: str | None = Field(default=None, description="The target's text that counts as 1; binary only.")
+    negatives: tuple[str, ...] = Field(
+        default=(),
+        description="The target's texts that count as 0; any other is quarantined. Where none is declared, a delivery "
+        "with two different ones beside `positive` is refused.",
+    )
     validation: Validation = Validation()
     split: Split
     candidates: tuple[Candidate, ...] = Field(default=(Linear(), HistGradientBoosting(), RandomForest()), min_length=1)
@@ -141,7 +149,13 @@ class PipelineConfig(_Section):
         if self.positive is not None and self.problem != "binary":
             raise ValueError("positive belongs to a binary problem only")
         if targets:
-            _refuse_unusable_target(targets[0], self.problem, self.positive)
+            refuse_unusable_target(targets[0], self.problem, self.positive, self.negatives)
+        return self
+
+    @model_validator(mode="after")
+    def _classes_differ(self) -> "PipelineConfig":
+        if self.negatives and self.positive in {None, *self.negatives}:
+            raise ValueError("negatives need a positive that is not one of them")
         return self
 
     @model_validator(mode="after")
@@ -159,6 +173,12 @@ class PipelineConfig(_Section):
         return features_of(self.columns, self.calendar)
 
     @property
+    def suite(self) -> Suite:
+        """What deliveries are held against beyond their columns."""
+        classes = Classes(self.positive, self.negatives, self.problem == "binary")
+        return Suite(self.validation.expectations, self.validation.max_quarantined_share, classes)
+
+    @property
     def target(self) -> Column | None:
         """The target column, where it stands in the events themselves."""
         return next((column for column in self.columns if column.role == "target"), None)
@@ -167,23 +187,3 @@ class PipelineConfig(_Section):
     def upward(self) -> bool:
         """Whether more of the metric is better."""
         return greater_is_better(self.metric)
-
-
-def _refuse_unusable_target(target: Column, problem: Problem, positive: str | None) -> None:
-    numeric = target.type in {"integer", "number"}
-    if target.type == "datetime" or (problem == "regression" and not numeric):
-        raise ValueError(f"the target {target.name} cannot be of type {target.type} in a {problem} problem")
-    if target.type in {"category", "string"} and positive is None:
-        raise ValueError(f"the target {target.name} holds texts, so `positive` has to say which of them counts as 1")
-    if numeric and positive is not None and not _is_number(positive):
-        raise ValueError(f"the target {target.name} is of type {target.type}, so `positive` has to be a number")
-    if target.type == "boolean" and positive is not None and positive.lower() not in {*TRUE_WORDS, *FALSE_WORDS}:
-        raise ValueError(f"the target {target.name} is of type boolean, so `positive` has to be a word for yes or no")
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
