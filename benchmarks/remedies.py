@@ -88,15 +88,12 @@ def history(seed: int, setting_of_file: Any, folder: Path) -> tuple[History, set
             if kept is None:
                 raise ValueError(f"{name} holds what another file held")
             if kept.kind == "events":
-                judged = ingestion.judge_events.fn(
-                    session, kept, config.source, config.columns, config.validation.expectations,
-                    config.validation.max_quarantined_share,
-                )  # fmt: skip
+                judged = ingestion.judge_events.fn(session, kept, config.source, config.columns, config.suite)
                 tables = batches.event_tables(judged, kept, config.columns, config.positive, config.labels.delay)
                 events.append(tables.get("events"))
                 refused |= {delivery.period} if judged.refusal else set()
             else:
-                judged = ingestion.judge_labels.fn(session, kept, config.labels, config.positive)
+                judged = ingestion.judge_labels.fn(session, kept, config.labels, config.suite.classes)
                 columns = (config.labels.id, config.labels.label, config.labels.known_at)
                 labels.append(batches.late_label_tables(judged, kept, columns, config.positive).get("labels"))
     return History.of(*(pd.concat([t for t in tables if t is not None]) for tables in (events, labels))), refused

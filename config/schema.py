@@ -10,9 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from config.runners import Runner, Threads
 from config.schedules import Schedules
+from config.targets import refuse_unusable_target
 from tasks.adapters.expectations import Expectation
 from tasks.adapters.sources import ColumnLabels, Labels, Source
-from tasks.core.columns import FALSE_WORDS, TRUE_WORDS, Column
+from tasks.core.batches import Suite
+from tasks.core.classes import Classes
+from tasks.core.columns import Column
 from tasks.core.drift import Drift
 from tasks.core.durations import Duration
 from tasks.core.estimation import UNSUPPORTED, Estimation
@@ -81,6 +84,11 @@ class PipelineConfig(_Section):
     columns: tuple[Column, ...] = Field(min_length=1)
     calendar: tuple[CalendarPart, ...] = Field(default=(), description="Parts of the event's local time as features.")
     positive: str | None = Field(default=None, description="The target's text that counts as 1; binary only.")
+    negatives: tuple[str, ...] = Field(
+        default=(),
+        description="The target's texts that count as 0; any other is quarantined. Where none is declared, a delivery "
+        "with two different ones beside `positive` is refused.",
+    )
     validation: Validation = Validation()
     split: Split
     candidates: tuple[Candidate, ...] = Field(default=(Linear(), HistGradientBoosting(), RandomForest()), min_length=1)
@@ -147,9 +155,15 @@ class PipelineConfig(_Section):
         if self.positive is not None and self.problem != "binary":
             raise ValueError("positive belongs to a binary problem only")
         if targets:
-            _refuse_unusable_target(targets[0], self.problem, self.positive)
+            refuse_unusable_target(targets[0], self.problem, self.positive, self.negatives)
         if self.source.repeats:
             _refuse_uncounted_repeats(self.columns, self.validation)
+        return self
+
+    @model_validator(mode="after")
+    def _classes_differ(self) -> "PipelineConfig":
+        if self.negatives and self.positive in {None, *self.negatives}:
+            raise ValueError("negatives need a positive that is not one of them")
         return self
 
     @model_validator(mode="after")
@@ -165,6 +179,12 @@ class PipelineConfig(_Section):
     def features(self) -> Features:
         """The model's inputs by kind."""
         return features_of(self.columns, self.calendar)
+
+    @property
+    def suite(self) -> Suite:
+        """What deliveries are held against beyond their columns."""
+        classes = Classes(self.positive, self.negatives, self.problem == "binary")
+        return Suite(self.validation.expectations, self.validation.max_quarantined_share, classes)
 
     @property
     def target(self) -> Column | None:
@@ -183,23 +203,3 @@ def _refuse_uncounted_repeats(columns: tuple[Column, ...], validation: Validatio
     if validation.max_quarantined_share < 1:
         why = "source.changes is retake, so rows come again and are quarantined as accepted already"
         raise ValueError(f"{why}: set validation.max_quarantined_share to 1 ({validation.max_quarantined_share:g} now)")
-
-
-def _refuse_unusable_target(target: Column, problem: Problem, positive: str | None) -> None:
-    numeric = target.type in {"integer", "number"}
-    if target.type == "datetime" or (problem == "regression" and not numeric):
-        raise ValueError(f"the target {target.name} cannot be of type {target.type} in a {problem} problem")
-    if target.type in {"category", "string"} and positive is None:
-        raise ValueError(f"the target {target.name} holds texts, so `positive` has to say which of them counts as 1")
-    if numeric and positive is not None and not _is_number(positive):
-        raise ValueError(f"the target {target.name} is of type {target.type}, so `positive` has to be a number")
-    if target.type == "boolean" and positive is not None and positive.lower() not in {*TRUE_WORDS, *FALSE_WORDS}:
-        raise ValueError(f"the target {target.name} is of type boolean, so `positive` has to be a word for yes or no")
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True

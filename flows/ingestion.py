@@ -33,13 +33,14 @@ def ingestion_flow(pipeline: str, as_of: datetime | None = None) -> list[str]:
         repairs = () if is_step() else reconcile(session).done
         events = ingestion.list_deliveries(config.source, session)
         decisions = [_ingest_events(config, session, path, lease) for path in events.ready]
-        unsettled = events.unsettled
+        unsettled, left_out = events.unsettled, dict(events.left_out)
         if isinstance(config.labels, FolderLabels):
             late = ingestion.list_deliveries(config.labels, session)
             decisions += [_ingest_labels(config, session, path, lease) for path in late.ready]
             unsettled += late.unsettled
+            left_out |= late.left_out
     new = [decision for decision in decisions if decision is not None]
-    reporting.show_page("ingestion", pipeline, dossiers.ingestion_page(pipeline, new, unsettled, repairs))
+    reporting.show_page("ingestion", pipeline, dossiers.ingestion_page(pipeline, new, unsettled, repairs, left_out))
     return [f"{decision.evidence['name']}: {decision.outcome}" for decision in new]
 
 
@@ -47,9 +48,7 @@ def _ingest_events(config: PipelineConfig, session: Session, path: Path, lease: 
     delivery = ingestion.keep_raw(session, path, "events")
     if delivery is None:
         return None
-    share = config.validation.max_quarantined_share
-    rules = config.validation.expectations
-    judged = ingestion.judge_events(session, delivery, config.source, config.columns, rules, share)
+    judged = ingestion.judge_events(session, delivery, config.source, config.columns, config.suite)
     judged = watching.watch_delivery(
         session, judged, config.columns, config.positive, config.validation.sentinel, config.drift.one_false_alarm_in
     )
@@ -62,7 +61,7 @@ def _ingest_labels(config: PipelineConfig, session: Session, path: Path, lease: 
     delivery = ingestion.keep_raw(session, path, "labels")
     if delivery is None or not isinstance(config.labels, FolderLabels):
         return None
-    judged = ingestion.judge_labels(session, delivery, config.labels, config.positive)
+    judged = ingestion.judge_labels(session, delivery, config.labels, config.suite.classes)
     names = (config.labels.id, config.labels.label, config.labels.known_at)
     tables = batches.late_label_tables(judged, delivery, names, config.positive)
     ingestion.publish_batch(session, delivery, tables, lease)

@@ -9,16 +9,19 @@ from prefect import task
 from prefect.logging import get_run_logger
 
 from tasks.adapters import expectations
-from tasks.adapters.expectations import Expectation
+from tasks.adapters.expectations import Validation
 from tasks.adapters.faults import fault_point
 from tasks.adapters.leases import Lease
 from tasks.adapters.sources import FolderLabels, Listing
 from tasks.core import batches
-from tasks.core.batches import Delivery, Judged
+from tasks.core.batches import Delivery, Judged, Suite
+from tasks.core.classes import Classes, Unknown
 from tasks.core.columns import Column, convert
 from tasks.core.errors import DataRejected
 from tasks.core.features import EVENT_TIME, ROW_ID
+from tasks.core.printable import printable
 from tasks.core.results import Decision
+from tasks.core.rows import refuse_unusable, shape_faults, time_faults
 from tasks.retrying import STEP
 from tasks.session import Session
 
@@ -34,15 +37,21 @@ def list_deliveries(source: Any, session: Session) -> Listing:
     listing: Listing = source.listing(inbox)
     if listing.unsettled:
         get_run_logger().info("left alone, still being written: %s", ", ".join(listing.unsettled))
+    for name, rule in listing.left_out.items():
+        get_run_logger().warning("left out, no file of the source's folder: %s (%s)", name, rule)
     return listing
 
 
-@task(name="keep raw", task_run_name="keep {path.name}", **STEP)
+def _keeping(parameters: dict[str, Any]) -> str:
+    return f"keep {printable(parameters['path'].name)}"
+
+
+@task(name="keep raw", task_run_name=_keeping, **STEP)  # type: ignore[arg-type]  # Prefect's protocol has a class method
 def keep_raw(session: Session, path: Path, kind: str) -> Delivery | None:
     """Keep a copy by content; None when this content was ingested before, under whatever name."""
     sha256 = session.store.keep_raw(path)
     fault_point("ingestion.raw_kept")
-    delivery = Delivery(path.name, sha256, kind, session.as_of)
+    delivery = Delivery(printable(path.name), sha256, kind, session.as_of)
     return None if session.store.committed("batches", delivery.batch_id) else delivery
 
 
@@ -52,41 +61,43 @@ def judge_events(
     delivery: Delivery,
     source: Any,
     columns: Sequence[Column],
-    rules: Sequence[Expectation],
-    share: float,
+    suite: Suite,
 ) -> Judged:
     """Read, convert and validate an events delivery; an unreadable one is refused whole, as a result."""
     try:
         text = source.read(session.store.raw_path(delivery.sha256))
         frame, faults = _typed(session, delivery, text, columns)
     except DataRejected as error:
-        return batches.Judged(_nothing(), {}, 0, f"batch: unreadable: {error}")
-    answer = expectations.validate(frame, [*expectations.always(columns), *rules])
+        return batches.unreadable(error.rule, str(error))
+    answer = expectations.validate(frame, [*expectations.always(columns), *suite.expectations])
     fault_point("ingestion.validated")
-    judged = batches.judge_rows(frame, faults | answer.rows, answer.refusals, share, answer.checks)
+    target = next((column.name for column in columns if column.role == "target"), None)
+    judged = _judged(frame, faults | answer.rows, answer, target, suite)
     return replace(judged, again=frame.loc[list(faults.get("row_id:already accepted", ()))])
 
 
-def _nothing() -> "pd.DataFrame":
-    import pandas as pd
-
-    return pd.DataFrame()
+def _judged(
+    frame: "pd.DataFrame", rules: dict[str, list[int]], answer: Validation, target: str | None, suite: Suite
+) -> Judged:
+    unknown = Unknown()
+    if target is not None:  # what is out for another reason says nothing about the classes
+        out = {number for numbers in rules.values() for number in numbers}
+        unknown = suite.classes.unknown(frame.loc[~frame.index.isin(list(out)), target])
+    refusals = dict(zip(answer.refusals, answer.refusals, strict=True)) | unknown.refusals
+    return batches.judge_rows(frame, rules | unknown.rows, refusals, suite.max_share, answer.checks)
 
 
 def _typed(
     session: Session, delivery: Delivery, text: "pd.DataFrame", columns: Sequence[Column]
 ) -> tuple["pd.DataFrame", dict[str, Any]]:
     used = [column for column in columns if column.role != "ignore"]
-    _need(text, used)
+    refuse_unusable(text, used)
     converted = convert(text, used)
-    frame, faults = converted.frame, dict(converted.faults)
-    short = text.index[text[[c.name for c in columns if c.name in text]].isna().all(axis=1)]
+    frame, faults = converted.frame, converted.faults | shape_faults(text, [column.name for column in used])
     frame[EVENT_TIME] = batches.event_times(frame, columns, session.as_of)
     frame[ROW_ID] = batches.row_ids(frame, columns, delivery.batch_id)
-    if frame[EVENT_TIME].isna().any():
-        faults["event_time:missing"] = list(frame.index[frame[EVENT_TIME].isna()])
-    if len(short):
-        faults["row:no fields"] = list(short)
+    timed = next((column for column in columns if column.role == "time"), None)
+    faults |= time_faults(frame[EVENT_TIME], timed, session.as_of, "event_time")
     known = _accepted(session, frame[ROW_ID])
     if known.any():
         faults["row_id:already accepted"] = list(frame.index[known])
@@ -101,16 +112,10 @@ def _accepted(session: Session, ids: "pd.Series") -> "pd.Series":
     return known
 
 
-def _need(text: "pd.DataFrame", columns: Sequence[Column]) -> None:
-    missing = [column.name for column in columns if column.name not in text]
-    if missing:
-        raise DataRejected(f"columns are missing: {', '.join(missing)}. Deliver them, or change the pipeline's file.")
-
-
 @task(name="judge labels", task_run_name="judge {delivery.name}", **STEP)
-def judge_labels(session: Session, delivery: Delivery, labels: FolderLabels, positive: str | None) -> Judged:
+def judge_labels(session: Session, delivery: Delivery, labels: FolderLabels, classes: Classes) -> Judged:
     """Read and convert a labels delivery; rows without an id, a label or a time are quarantined."""
-    kind = "string" if positive is not None else "number"
+    kind = "string" if classes.positive is not None else "number"
     columns = [
         Column(name=labels.id, role="id", type="string", required=True),
         Column(name=labels.label, role="feature", type=kind, required=True),
@@ -118,12 +123,14 @@ def judge_labels(session: Session, delivery: Delivery, labels: FolderLabels, pos
     ]
     try:
         text = labels.read(session.store.raw_path(delivery.sha256))
-        _need(text, columns)
+        refuse_unusable(text, columns)
     except DataRejected as error:
-        return batches.Judged(_nothing(), {}, 0, f"batch: unreadable: {error}")
+        return batches.unreadable(error.rule, str(error))
     converted = convert(text, columns)
-    answer = expectations.validate(converted.frame, expectations.always(columns))
-    return batches.judge_rows(converted.frame, converted.faults | answer.rows, answer.refusals, 1.0, answer.checks)
+    frame, faults = converted.frame, converted.faults | shape_faults(text, [column.name for column in columns])
+    known = time_faults(frame[labels.known_at].dropna(), columns[-1], session.as_of, "known_at")
+    answer = expectations.validate(frame, expectations.always(columns))
+    return _judged(frame, faults | known | answer.rows, answer, labels.label, Suite(classes=classes))
 
 
 @task(name="publish batch", task_run_name="publish {delivery.name}", **STEP)

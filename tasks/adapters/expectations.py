@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from tasks.adapters import patterns
 from tasks.core.columns import Column
 from tasks.core.results import Check, Verdict
 
@@ -72,7 +73,7 @@ def always(columns: Sequence[Column]) -> tuple[Expectation, ...]:
             on_fail="refuse",
         )
         for column in columns
-        if column.role in {"feature", "time", "id"}
+        if column.role in {"feature", "time", "id", "target"}
     ]
     if len(ids) == 1:
         rules.append(Expectation(expect="ExpectColumnValuesToBeUnique", arguments={"column": ids[0]}))
@@ -95,7 +96,7 @@ def validate(frame: "pd.DataFrame", expectations: Sequence[Expectation]) -> Vali
     context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
     definition = context.data_sources.add_pandas("batch").add_dataframe_asset("rows")
     batch = definition.add_batch_definition_whole_dataframe("all")
-    built, broken = _build(gx, expectations)
+    built, broken = _build(gx, expectations, frame)
     suite = context.suites.add(gx.ExpectationSuite(name="suite", expectations=built))
     run = context.validation_definitions.add(gx.ValidationDefinition(name="run", data=batch, suite=suite))
     rows = frame.assign(**{ROW_NUMBER: frame.index})
@@ -104,18 +105,32 @@ def validate(frame: "pd.DataFrame", expectations: Sequence[Expectation]) -> Vali
     return _collect(expectations, answers, broken)
 
 
-def _build(gx: Any, expectations: Sequence[Expectation]) -> tuple[list[Any], dict[int, str]]:
+def _build(gx: Any, expectations: Sequence[Expectation], frame: "pd.DataFrame") -> tuple[list[Any], dict[int, str]]:
     built, broken = [], {}
     for position, rule in enumerate(expectations):
         kind = getattr(gx.expectations, rule.expect, None)
         if kind is None:
             broken[position] = f"Great Expectations has no expectation {rule.expect}; check the spelling."
             continue
+        if not _answers(rule, frame):
+            broken[position] = (
+                f"The pattern takes longer than {patterns.SECONDS:g} s on these rows. Write a simpler one."
+            )
+            continue
         try:
             built.append(kind(**rule.arguments, meta={"position": position}))
         except Exception as error:  # noqa: BLE001 - pydantic v1 errors and ours alike: the rule cannot be built
             broken[position] = f"{rule.expect} does not take these arguments ({type(error).__name__})."
     return built, broken
+
+
+def _answers(rule: Expectation, frame: "pd.DataFrame") -> bool:
+    given = rule.arguments.get("regex_list", [rule.arguments.get("regex")])
+    told = [pattern for pattern in given if isinstance(pattern, str)]
+    column = rule.arguments.get("column")
+    return (
+        not told or column not in frame or patterns.answers_in_time(told, frame[column].dropna().astype(str).unique())
+    )
 
 
 def _collect(expectations: Sequence[Expectation], answers: dict[int, Any], broken: dict[int, str]) -> Validation:

@@ -7,15 +7,19 @@ import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tasks.core.columns import FALSE_WORDS, Column
+from tasks.core.classes import Classes
+from tasks.core.columns import Column
+from tasks.core.conversion import FALSE_WORDS
 from tasks.core.features import EVENT_TIME, ROW_ID
 from tasks.core.results import Check, Decision, Verdict, Window
 
 if TYPE_CHECKING:
     import pandas as pd
 
+BATCH = "batch:"
+"""How the names of rules begin that refuse a delivery whole."""
 WHOLE_BATCH = -1
 """Row number of a quarantine entry that stands for a delivery whose rows could not even be counted."""
 
@@ -36,9 +40,19 @@ class Delivery:
 
 
 @dataclass(frozen=True)
-class Judged:
-    """Which rows are in, and for each that is not, the rules that refused it; `refusal` is set for a whole batch.
+class Suite:
+    """What a pipeline's deliveries are held against beyond their columns."""
 
+    expectations: Sequence[Any] = ()
+    max_share: float = 1.0
+    classes: Classes = field(default_factory=Classes)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Which rows are in, and for each that is not, the rules that refused it.
+
+    `refusal` is set for a whole batch and says why; `rules` are the names of what refused it, as the tables hold them.
     `again` are the converted rows whose id was accepted before; `warnings` are told and refuse nothing.
     """
 
@@ -47,6 +61,7 @@ class Judged:
     delivered: int
     refusal: str | None = None
     checks: tuple[Check, ...] = field(default_factory=tuple)
+    rules: str = ""
     again: "pd.DataFrame | None" = None
     warnings: tuple[str, ...] = ()
 
@@ -59,7 +74,7 @@ class Judged:
 def judge_rows(
     frame: "pd.DataFrame",
     rules: Mapping[str, Collection[int]],
-    refusals: Sequence[str],
+    refusals: Mapping[str, str],
     max_share: float,
     checks: Sequence[Check] = (),
 ) -> Judged:
@@ -68,7 +83,7 @@ def judge_rows(
     Args:
         frame: the converted rows.
         rules: rule -> numbers of the rows that break it.
-        refusals: rules that refuse the batch as a whole.
+        refusals: rules that refuse the batch as a whole, and how each is told.
         max_share: a larger share of refused rows refuses the batch.
         checks: what the suite answered, carried along for the record.
     """
@@ -77,20 +92,31 @@ def judge_rows(
         for number in dict.fromkeys(numbers):
             refused[number] = f"{refused[number]}; {rule}" if number in refused else rule
     share = len(refused) / len(frame) if len(frame) else 0.0
-    reasons = list(refusals)
+    reasons = dict(refusals)
     if share > max_share:
-        reasons.append(f"max_quarantined_share ({share:.0%} of rows refused, {max_share:.0%} allowed)")
+        told = f"max_quarantined_share ({share:.0%} of rows refused, {max_share:.0%} allowed)"
+        reasons["max_quarantined_share"] = told
     judged = Judged(frame.loc[~frame.index.isin(list(refused))], refused, len(frame), None, tuple(checks))
     return refuse_whole(judged, reasons) if reasons else judged
 
 
-def refuse_whole(judged: Judged, reasons: Sequence[str]) -> Judged:
-    """Refuse every row of a delivery for these reasons, beside those for which it was refused so far."""
-    whole = "batch: " + "; ".join(reasons)
+def refuse_whole(judged: Judged, reasons: Mapping[str, str]) -> Judged:
+    """Refuse every row of a delivery for these rules, each with how it is told, beside those that refused it so far."""
+    rules, told = "; ".join(f"{BATCH}{name}" for name in reasons), "; ".join(reasons.values())
     numbers = sorted({*map(int, judged.refused), *map(int, judged.accepted.index)})
-    every = {number: f"{judged.refused[number]}; {whole}" if number in judged.refused else whole for number in numbers}
-    refusal = f"{judged.refusal}; {'; '.join(reasons)}" if judged.refusal else whole
-    return replace(judged, accepted=judged.accepted.iloc[:0], refused=every, refusal=refusal)
+    every = {number: f"{judged.refused[number]}; {rules}" if number in judged.refused else rules for number in numbers}
+    return replace(
+        judged, accepted=judged.accepted.iloc[:0], refused=every,
+        refusal=f"{judged.refusal}; {told}" if judged.refusal else f"batch: {told}",
+        rules=f"{judged.rules}; {rules}" if judged.rules else rules,
+    )  # fmt: skip
+
+
+def unreadable(rule: str, why: str) -> Judged:
+    """A delivery that cannot be read, so that not even its rows are counted: refused whole."""
+    import pandas as pd
+
+    return Judged(pd.DataFrame(), {}, 0, f"{BATCH}{rule}: {why}", rules=f"{BATCH}{rule}")
 
 
 def row_ids(frame: "pd.DataFrame", columns: Sequence[Column], batch_id: str) -> "pd.Series":
@@ -192,7 +218,7 @@ def closing_tables(judged: Judged, delivery: Delivery, times: "pd.Series | None"
     import pandas as pd
 
     moment = pd.Timestamp(delivery.ingested_at)
-    refused = dict(judged.refused) or ({WHOLE_BATCH: judged.refusal} if judged.refusal else {})
+    refused = dict(judged.refused) or ({WHOLE_BATCH: judged.rules} if judged.refusal else {})
     quarantine = pd.DataFrame(
         {"_batch_id": delivery.batch_id, "_row_number": list(refused), "rule": list(refused.values())}
     ).assign(_ingested_at=moment)

@@ -3,14 +3,17 @@
 A value that is not what its column declares becomes a fault with a rule name; it is never guessed, rounded or dropped.
 """
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from math import isnan
 from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from tasks.core.conversion import CONVERTERS, hides
+from tasks.core.durations import Duration
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,15 +21,6 @@ if TYPE_CHECKING:
 Role = Literal["feature", "target", "time", "id", "protected", "ignore"]
 ColumnType = Literal["integer", "number", "boolean", "category", "string", "datetime"]
 RESERVED_PREFIX = "_"
-EPOCHS: dict[str | None, Literal["s", "ms"]] = {"epoch_seconds": "s", "epoch_milliseconds": "ms"}
-TRUE_WORDS = ("true", "t", "yes", "y", "1")
-FALSE_WORDS = ("false", "f", "no", "n", "0")
-_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_ISO = r"[0-9][0-9T :.,/+Zz-]*"
-_OFFSET = r"[T ].*(?:[Zz]|[+-][0-9]{1,2}(?::?[0-9]{2})?)$"
-_NO_EPOCH = 1e14  # beyond all calendars, and pandas crashes on such numbers
-_CLOCK_WORDS = ("now", "today")  # pandas reads the clock for these
 
 
 class Column(BaseModel):
@@ -42,6 +36,15 @@ class Column(BaseModel):
     format: str | None = Field(default=None, description="strptime format, or epoch_seconds, epoch_milliseconds.")
     timezone: str = Field(default="UTC", description="Zone of datetimes that carry no offset.")
     hours_from: str | None = Field(default=None, description="A column whose whole hours are added to this date.")
+    earliest: AwareDatetime = Field(
+        default=datetime(1971, 1, 1, tzinfo=UTC),
+        description="An event before this is quarantined: a zero, or a count in the wrong unit, is no time.",
+    )
+    ahead: Duration = Field(
+        default="1d",
+        validate_default=True,
+        description="An event that lies further than this after its ingestion is quarantined.",
+    )
 
     @field_validator("name")
     @classmethod
@@ -67,6 +70,8 @@ class Column(BaseModel):
             raise ValueError("a datetime is no feature; use role time and `calendar`, or role ignore")
         if self.hours_from and self.role != "time":
             raise ValueError("hours_from belongs to the time column only")
+        if self.role != "time" and {"earliest", "ahead"} & self.model_fields_set:
+            raise ValueError("earliest and ahead belong to the time column only")
         return self
 
 
@@ -81,8 +86,9 @@ class Converted:
 def convert(text: "pd.DataFrame", columns: Sequence[Column]) -> Converted:
     """Convert a frame of texts (or of values already typed, as Parquet gives them) by the declared columns.
 
-    Rules: `type:NAME` (not of its type), `short:NAME` (the row ends before this field) and `required:NAME`; an id is
-    always required, because rows without one could not be told apart.
+    Rules: `type:NAME` (not of its type), `characters:NAME` (a text with signs that nobody sees), `short:NAME` (the row
+    ends before this field) and `required:NAME`; an id is always required, because rows without one could not be told
+    apart.
 
     Args:
         text: one row per delivered row with a unique index; NaN in a text column marks a field that was not there.
@@ -96,8 +102,9 @@ def convert(text: "pd.DataFrame", columns: Sequence[Column]) -> Converted:
         raw = text[column.name]
         words = _plain(raw)  # a number or a truth value of Parquet reads the same as its text
         absent = words.isna() | words.isin(column.missing)
-        values = _CONVERTERS[column.type](words.where(~absent), _as_it_came(column, raw))
-        rules = {"type": values.isna() & ~absent, "short": _not_there(raw)}
+        hidden = words.map(hides) if column.type in {"category", "string"} else absent & False
+        values = CONVERTERS[column.type](words.where(~absent & ~hidden), _as_it_came(column, raw))
+        rules = {"type": values.isna() & ~absent & ~hidden, "characters": hidden, "short": _not_there(raw)}
         if column.required or column.role == "id":
             rules["required"] = absent & ~rules["short"]
         faults |= {f"{rule}:{column.name}": list(text.index[broken]) for rule, broken in rules.items() if broken.any()}
@@ -118,7 +125,7 @@ def _as_text(value: object) -> object:
     if isinstance(value, str):
         return value.strip()
     if isinstance(value, bytes):  # Parquet without a text annotation
-        return value.decode("utf-8", "backslashreplace").strip()
+        return value.decode("utf-8", "surrogateescape").strip()
     missing = value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and isnan(value))
     return None if missing else str(value)
 
@@ -140,61 +147,3 @@ def _plain(raw: "pd.Series") -> "pd.Series":
     if pd.api.types.is_datetime64_any_dtype(raw):
         return raw.map(lambda v: None if v is pd.NaT else v.isoformat())
     return raw.astype("string").astype(object).where(raw.notna(), None)
-
-
-def _integer(words: "pd.Series", _: Column) -> "pd.Series":
-    import pandas as pd
-
-    valid = words.map(lambda word: isinstance(word, str) and _INTEGER.fullmatch(word) is not None)
-    whole = [int(n) if isinstance(n, str) else None for n in words.where(valid)]
-    return pd.Series(pd.array(whole, dtype="Int64"), words.index)
-
-
-def _number(words: "pd.Series", _: Column) -> "pd.Series":
-    import numpy as np
-
-    # Not pandas' own parser, which is off by one in the last place for a quarter of all numbers.
-    valid = words.map(lambda word: isinstance(word, str) and _NUMBER.fullmatch(word) is not None).astype(bool)
-    values = words.where(valid).astype("float64")
-    return values.where(np.isfinite(values))
-
-
-def _boolean(words: "pd.Series", _: Column) -> "pd.Series":
-    meaning = dict.fromkeys(TRUE_WORDS, True) | dict.fromkeys(FALSE_WORDS, False)
-    return words.map(lambda word: meaning.get(word.lower()) if isinstance(word, str) else None).astype("boolean")
-
-
-def _text(words: "pd.Series", _: Column) -> "pd.Series":
-    return words.astype(object).where(words.notna(), None)
-
-
-def _datetime(words: "pd.Series", column: Column) -> "pd.Series":
-    import pandas as pd
-
-    if column.format in EPOCHS:
-        counts = _number(words, column).where(lambda numbers: numbers.abs() < _NO_EPOCH)
-        moments = pd.to_datetime(counts, unit=EPOCHS[column.format], errors="coerce", utc=True)
-        return moments.astype("datetime64[us, UTC]")
-    form, texts = column.format or "ISO8601", words.astype("string")
-    words = words.where(~texts.str.lower().isin(_CLOCK_WORDS))
-    if column.format is not None and "%z" in column.format.lower():
-        return pd.to_datetime(words, format=form, errors="coerce", utc=True).astype("datetime64[us, UTC]")
-    with_offset = pd.Series(False, index=words.index)
-    if column.format is None:
-        words = words.where(texts.str.fullmatch(_ISO).fillna(False).astype(bool))
-        with_offset = texts.str.contains(_OFFSET, regex=True).fillna(False).astype(bool)
-    aware = pd.to_datetime(words.where(with_offset), format=form, errors="coerce", utc=True)
-    naive = pd.to_datetime(words.where(~with_offset), format=form, errors="coerce")
-    # An hour that does not exist or exists twice in its zone is refused rather than guessed.
-    local = naive.dt.tz_localize(ZoneInfo(column.timezone), ambiguous="NaT", nonexistent="NaT").dt.tz_convert("UTC")
-    return aware.where(with_offset, local).astype("datetime64[us, UTC]")
-
-
-_CONVERTERS: dict[str, Callable[["pd.Series", Column], "pd.Series"]] = {
-    "integer": _integer,
-    "number": _number,
-    "boolean": _boolean,
-    "category": _text,
-    "string": _text,
-    "datetime": _datetime,
-}

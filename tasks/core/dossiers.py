@@ -48,9 +48,10 @@ def page(title: str, lead: str, parts: Sequence[str], links: Mapping[str, str] |
 
 
 def ingestion_page(
-    pipeline: str, decisions: Sequence[Decision], unsettled: Sequence[str], repairs: Sequence[str]
-) -> str:
-    """What was delivered and what became of it."""
+    pipeline: str, decisions: Sequence[Decision], unsettled: Sequence[str], repairs: Sequence[str],
+    left_out: Mapping[str, str] | None = None,
+) -> str:  # fmt: skip
+    """What was delivered and what became of it; `left_out` names what is no delivery, by the rule that it breaks."""
     rows = [
         (d.evidence["name"], d.evidence["kind"], d.evidence["delivered"], d.evidence["accepted"],
          d.evidence["quarantined"], _rules(d.evidence["rules"]))
@@ -64,6 +65,7 @@ def ingestion_page(
     parts += [f"**{_cell(d.evidence['name'])} looks unusual**: {_cell(told)}"
               for d in decisions for told in d.evidence.get("warnings", ())]  # fmt: skip
     parts += [f"Left alone, still being written: {_cell(', '.join(unsettled))}."] if unsettled else []
+    parts += [f"**Left out: {_cell(name)}** ({_cell(rule)})" for name, rule in (left_out or {}).items()]
     after = "Have refused deliveries corrected and delivered again under any name." if refused else "Scoring follows."
     return page(f"Ingestion of {pipeline}", lead, [*parts, *_repairs(repairs), f"**Next:** {after}"])
 

@@ -48,7 +48,11 @@ class ConfigInvalid(TerminalError):
 
 
 class DataRejected(TerminalError):
-    """Data cannot be used: unreadable, empty, one class only."""
+    """Data cannot be used: unreadable, empty, one class only. `rule` names what refuses it, in one stable word."""
+
+    def __init__(self, message: str, rule: str = "unusable") -> None:
+        super().__init__(message)
+        self.rule = rule
 
 
 class NotFound(TerminalError):

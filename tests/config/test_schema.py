@@ -120,6 +120,11 @@ def text_goal(type_="category"):
         ({"columns": text_goal("datetime"), "positive": "x"}, "cannot be of type datetime"),
         ({"columns": text_goal("number"), "positive": "yes"}, "`positive` has to be a number"),
         ({"positive": "won"}, "a word for yes or no"),
+        ({"columns": text_goal(), "positive": "a", "negatives": ["b", "a"]}, "a positive that is not one of them"),
+        ({"negatives": ["no"]}, "negatives need a positive"),
+        ({"columns": text_goal("number"), "positive": "1", "negatives": ["no"]}, "`negatives` have to be numbers"),
+        ({"columns": [KEY, WHEN, AGE | {"ahead": "1d"}, GOAL]}, "belong to the time column"),
+        ({"columns": [KEY, WHEN | {"earliest": "1950-01-01T00:00:00"}, AGE, GOAL]}, "timezone"),
         ({"columns": text_goal("boolean"), "problem": "regression", "metric": "mae"}, "cannot be of type boolean"),
         (
             {"columns": text_goal("number"), "problem": "regression", "metric": "mae", "positive": "1"},

@@ -1,6 +1,8 @@
 """A row id is accepted once: what an earlier batch accepted is refused, and nothing else is."""
 
+import logging
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
@@ -8,8 +10,9 @@ import pytest
 
 from tasks import ingestion
 from tasks.adapters import expectations
+from tasks.adapters.sources import Folder
 from tasks.adapters.store import Store
-from tasks.core.batches import row_id_of
+from tasks.core.batches import Suite, row_id_of
 from tasks.core.columns import Column
 from tasks.session import Session
 
@@ -28,7 +31,7 @@ def session(tmp_path, monkeypatch):
 def refused(session, path):
     path.write_text("a delivery", "utf-8")
     delivery = ingestion.keep_raw.fn(session, path, "events")
-    return ingestion.judge_events.fn(session, delivery, SOURCE, COLUMNS, (), 1.0).refused
+    return ingestion.judge_events.fn(session, delivery, SOURCE, COLUMNS, Suite()).refused
 
 
 def test_rows_that_any_earlier_batch_accepted_are_refused_and_no_others(session, tmp_path):
@@ -37,3 +40,20 @@ def test_rows_that_any_earlier_batch_accepted_are_refused_and_no_others(session,
         events = pd.DataFrame({"_row_id": [row_id_of(one) for one in ids], "_batch_id": batch, "_event_time": NOW})
         session.store.append("events", events, batch)
     assert refused(session, tmp_path / "third.csv") == {1: "row_id:already accepted", 2: "row_id:already accepted"}
+
+
+def test_the_run_that_keeps_a_file_has_a_name_that_can_be_shown():
+    name = ingestion.keep_raw.task_run_name(parameters={"path": Path("a\nERROR \udcff\u202e.csv")})
+    assert name == "keep a\\nERROR \\udcff\\u202e.csv"
+
+
+def test_what_is_left_out_is_said_in_every_run(session, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(ingestion, "get_run_logger", lambda: logging.getLogger("run"))
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (tmp_path / "secret").write_text("x")
+    (folder / "a\n.csv").symlink_to(tmp_path / "secret")
+    listing = ingestion.list_deliveries.fn(Folder(path=str(folder)), session)
+    assert listing.ready == ()
+    assert listing.left_out == {"a\\n.csv": "file:link"}
+    assert caplog.messages == ["left out, no file of the source's folder: a\\n.csv (file:link)"]

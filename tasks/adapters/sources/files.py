@@ -5,8 +5,8 @@ Files that are still being written are left alone until they have settled.
 
 import os
 import time
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
@@ -19,14 +19,19 @@ from tasks.adapters.sources.readable import Readable
 from tasks.adapters.sources.variables import filled
 from tasks.core.durations import Duration
 from tasks.core.errors import SourceUnavailable
+from tasks.core.printable import printable
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The settled files of a source, oldest name first, and the names of those that are still being written."""
+    """The settled files of a source, oldest name first, and the names of those that are still being written.
+
+    `left_out` tells of what is called like a delivery and is none, by the rule that it breaks.
+    """
 
     ready: tuple[Path, ...]
     unsettled: tuple[str, ...]
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 class Files(Readable):
@@ -83,10 +88,21 @@ class Files(Readable):
         try:
             with os.scandir(self.folder):  # what cannot be listed looks empty to a glob
                 found = sorted(f for f in self.folder.glob(self.pattern) if not f.name.endswith(UNFINISHED))
-            ages = {f: time.time() - f.stat().st_mtime for f in found if f.is_file()}
+            left_out = {f: rule for f in found if (rule := _no_delivery(f, self.folder))}
+            ages = {f: time.time() - f.stat().st_mtime for f in found if f not in left_out}
         except OSError as error:
             raise SourceUnavailable(
                 f"The source folder {self.folder} cannot be listed ({error.strerror}). Check its permissions."
             ) from None
         settled = tuple(f for f, age in ages.items() if age >= self.settle.total_seconds())
-        return Listing(settled, tuple(f.name for f in ages if f not in settled))
+        unsettled = tuple(printable(f.name) for f in ages if f not in settled)
+        return Listing(settled, unsettled, {printable(f.name): rule for f, rule in left_out.items()})
+
+
+def _no_delivery(path: Path, folder: Path) -> str:
+    """The rule by which something in the folder is no delivery; empty for a file. Links may not lead out of it."""
+    if path.is_symlink() and not (path.is_file() and path.resolve().is_relative_to(folder.resolve())):
+        return "file:link"
+    if path.is_file():
+        return ""
+    return "file:folder" if path.is_dir() else "file:special"

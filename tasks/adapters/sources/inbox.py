@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from tasks.adapters.sources.names import UNFINISHED
-from tasks.adapters.sources.readable import Readable, read_parquet
+from tasks.adapters.sources.parquet import read_parquet
+from tasks.adapters.sources.readable import Readable
 from tasks.adapters.sources.versions import Version, version_of
 from tasks.adapters.store.folders import hidden_file, private, sync, writing
 from tasks.core.errors import ConfigInvalid, SourceUnavailable

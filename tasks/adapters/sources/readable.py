@@ -2,17 +2,18 @@
 
 import codecs
 import csv
-import io
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TextIO
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ByteSize, ConfigDict, Field, field_validator
 
-from tasks.adapters.sources.delimited import read_delimited, refuse_bad_header
+from tasks.adapters.sources import bounds
+from tasks.adapters.sources.delimited import read_delimited
 from tasks.adapters.sources.json_lines import read_json_lines
+from tasks.adapters.sources.packed import opened
+from tasks.adapters.sources.parquet import read_parquet
 from tasks.core.errors import DataRejected, SourceUnavailable
+from tasks.core.printable import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +34,11 @@ class Readable(BaseModel):
     )
     separator: str = Field(default=",", min_length=1, max_length=1)
     encoding: str = "utf-8-sig"
+    max_size: ByteSize = Field(
+        default=ByteSize(bounds.SIZE),
+        gt=0,
+        description="A delivery that holds more bytes than this, unpacked, is refused whole; for example 500MB.",
+    )
 
     @field_validator("encoding")
     @classmethod
@@ -54,43 +60,31 @@ class Readable(BaseModel):
         kind = self.format or ENDINGS.get(endings[-1].lower() if endings else "", "csv")
         try:
             if kind == "parquet":
-                return read_parquet(path)
-            with self._opened(path) as lines:
+                return read_parquet(path, self.max_size)
+            with opened(path, self.encoding, self.max_size, kind) as lines:
                 if kind == "jsonl":
-                    return read_json_lines(lines)
-                return read_delimited(path, lines, self.separator, self.encoding)
+                    return read_json_lines(lines, self.max_size)
+                return read_delimited(path, lines, self.separator, self.encoding, self.max_size)
         except DataRejected:
             raise
         except (FileNotFoundError, PermissionError) as error:
-            raise SourceUnavailable(f"The file {path.name} cannot be opened ({error.strerror}). Run again.") from None
+            raise SourceUnavailable(
+                f"The file {printable(path.name)} cannot be opened ({error.strerror}). Run again."
+            ) from None
         except Exception as error:  # noqa: BLE001 - whatever the reader says, the answer is: this file is not readable
+            rule, why = self._why(error)
             raise DataRejected(
-                f"The file is not readable as {kind}: {self._why(error)}. "
-                "Check source.format, source.separator and source.encoding, or have it delivered again."
+                f"The file is not readable as {kind}: {why}. "
+                "Check source.format, source.separator and source.encoding, or have it delivered again.",
+                rule,
             ) from None
 
-    @contextmanager
-    def _opened(self, path: Path) -> Iterator[TextIO]:
-        import fsspec
-
-        raw = fsspec.filesystem("file").open(str(path), "rb", compression="infer")
-        with raw, io.TextIOWrapper(raw, encoding=self.encoding, newline="") as text:
-            yield text
-
-    def _why(self, error: Exception) -> str:
+    def _why(self, error: Exception) -> tuple[str, str]:
         # In our own words: what readers say quotes cells.
         if isinstance(error, UnicodeError):
-            return f"its bytes are not {self.encoding} text"
+            return "encoding", f"its bytes are not {self.encoding} text"
+        if isinstance(error, csv.Error) and "field limit" in str(error):
+            return "field-length", "it holds a field longer than any that can be meant"
         if isinstance(error, csv.Error):
-            return "its quotes do not balance, or a field is longer than any that can be meant"
-        return "it is damaged or of another format"
-
-
-def read_parquet(path: Path) -> "pd.DataFrame":
-    """Every row with its own types; page checksums are held."""
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(path, page_checksum_verification=True)
-    refuse_bad_header(table.column_names)
-    frame: pd.DataFrame = table.to_pandas(integer_object_nulls=True)
-    return frame.reset_index(drop=True)
+            return "quotes", "its quotes do not balance"
+        return "damaged", "it is damaged or of another format"

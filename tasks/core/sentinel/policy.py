@@ -19,7 +19,11 @@ def answer(judged: Judged, findings: Sequence[Finding], policy: Policy) -> Judge
     judged = replace(judged, warnings=(*judged.warnings, *map(sentence, told)))
     if not stop:
         return judged
-    return refuse_whole(judged, [*map(sentence, stop), "correct it, or set validation.sentinel to warn if it is meant"])
+    reasons: dict[str, list[str]] = {}
+    for finding in stop:
+        reasons.setdefault(f"sentinel:{finding.kind}", []).append(sentence(finding))
+    reasons[f"sentinel:{stop[-1].kind}"].append("correct it, or set validation.sentinel to warn if it is meant")
+    return refuse_whole(judged, {name: "; ".join(told) for name, told in reasons.items()})
 
 
 def sentence(finding: Finding) -> str:

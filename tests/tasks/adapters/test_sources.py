@@ -62,6 +62,27 @@ def test_unfinished_names_folders_and_other_files_are_not_deliveries(tmp_path):
         assert Folder(path=str(tmp_path), pattern=pattern).listing(tmp_path).ready == ()
 
 
+def test_links_are_followed_inside_of_the_folder_only(tmp_path):
+    inside, outside = tmp_path / "in", put(tmp_path, "other.csv", "x\n1\n")
+    inside.mkdir()
+    put(inside, "a.csv", "x\n1\n")
+    (inside / "b.csv").symlink_to(inside / "a.csv")
+    (inside / "c.csv").symlink_to(outside)
+    (inside / "d.csv").symlink_to(inside / "nothing")
+    (inside / "e.csv").symlink_to(tmp_path)
+    (inside / "f.csv").mkdir()
+    os.mkfifo(inside / "g.csv")
+    linked = tmp_path / "linked"
+    linked.symlink_to(inside)
+    for folder in (inside, linked):  # the folder itself may be a link: its owner declared it
+        listing = Folder(path=str(folder)).listing(tmp_path)
+        assert [path.name for path in listing.ready] == ["a.csv", "b.csv"]
+        assert listing.left_out == {
+            "c.csv": "file:link", "d.csv": "file:link", "e.csv": "file:link", "f.csv": "file:folder",
+            "g.csv": "file:special",
+        }  # fmt: skip
+
+
 def test_a_missing_folder_is_told_and_is_not_an_empty_one(tmp_path):
     with pytest.raises(SourceUnavailable, match=r"nowhere does not exist\. Create it, or change source\.path"):
         Folder(path=str(tmp_path / "nowhere")).listing(tmp_path)
@@ -140,7 +161,7 @@ def test_a_row_that_was_cut_off_is_set_aside_when_it_is_converted(tmp_path):
 LINES = "".join(f"{n},{CANARY}\n" for n in range(50))
 UNREADABLE = {
     "empty": (b"", "The file is empty: not even a header"),
-    "duplicate header": (f"a,b,a\n1,{CANARY},3\n", "names a more than once"),
+    "duplicate header": (f"a,b,a\n1,{CANARY},3\n", "Fields 1 and 3 of the header hold the same name"),
     "too long a row": (f"a,b\n1,2\n1,{CANARY},3\n", "Record 2 has 3 fields and the header has 2"),
     "unbalanced quote": (f'a,b\n1,"{CANARY}\n1,2\n', "its quotes do not balance"),
     "text after a quote": (f'a,b\n1,"{CANARY}"x\n', "its quotes do not balance"),
@@ -223,7 +244,7 @@ NO_JSON = {
     "a blank line": (LINE + "\n" + LINE, "Line 2 is no JSON object"),
     "named twice": (f'{{"a": 1, "a": "{CANARY}"}}\n', "names a field twice"),
     "not a number": ('{"a": NaN}\n', "Line 1 is no JSON object"),
-    "nested": (LINE + f'{{"a": {{"b": "{CANARY}"}}}}\n', "Line 2 holds values inside of a"),
+    "nested": (LINE + f'{{"a": {{"b": "{CANARY}"}}}}\n', "Line 2 holds values inside of its field 1"),
     "one array over lines": (f'[\n{{"a": "{CANARY}"}}\n]\n', "Line 1 is no JSON object"),
 }
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tasks.core import batches
 from tasks.core.batches import (
     WHOLE_BATCH,
     Delivery,
-    Judged,
     closing_tables,
     decision_of,
     event_tables,
@@ -53,7 +53,7 @@ def published(judged):
 
 
 def unreadable():
-    return Judged(pd.DataFrame(), {}, 0, "batch: unreadable: The file is empty.")
+    return batches.unreadable("empty", "The file is empty.")
 
 
 @settings(max_examples=150, deadline=None)
@@ -67,7 +67,7 @@ def test_accepted_and_quarantined_are_delivered_in_the_judgement_the_tables_and_
     rules = data.draw(
         st.dictionaries(st.sampled_from(["type:age", "unique", "x"]), st.lists(number, max_size=6 * bool(count)))
     )
-    judged = judge_rows(rows(count), rules, refusals, share)
+    judged = judge_rows(rows(count), rules, dict.fromkeys(refusals, "why"), share)
     refused = {n for numbers in rules.values() for n in numbers}
     whole = bool(refusals) or (count > 0 and len(refused) / count > share)
 
@@ -99,39 +99,38 @@ def test_accepted_and_quarantined_are_delivered_in_the_judgement_the_tables_and_
 
 
 def test_a_row_carries_every_rule_that_refused_it():
-    judged = judge_rows(rows(4), {"b": [1, 1], "a": [1, 2]}, [], 1.0)
+    judged = judge_rows(rows(4), {"b": [1, 1], "a": [1, 2]}, {}, 1.0)
     assert judged.refused == {1: "a; b", 2: "a"}
     assert judged.accepted["key"].tolist() == ["k0", "k3"]
 
 
 def test_the_share_that_refuses_a_batch_is_more_than_the_one_allowed_and_says_both():
-    assert judge_rows(rows(4), {"a": [1]}, [], 0.25).refusal is None
-    judged = judge_rows(rows(4), {"a": [1, 2]}, [], 0.25)
+    assert judge_rows(rows(4), {"a": [1]}, {}, 0.25).refusal is None
+    judged = judge_rows(rows(4), {"a": [1, 2]}, {}, 0.25)
     assert judged.refusal == "batch: max_quarantined_share (50% of rows refused, 25% allowed)"
-    assert judged.refused[1] == f"a; {judged.refusal}"
+    assert judged.refused[1] == "a; batch:max_quarantined_share"
     assert len(judged.accepted) == 0
 
 
 def test_an_unreadable_delivery_leaves_one_line_in_quarantine_and_its_closing_row():
     tables = published(unreadable())
     assert set(tables) == {"quarantine", "batches"}
-    assert tables["quarantine"][["_row_number", "rule"]].to_numpy().tolist() == [
-        [WHOLE_BATCH, "batch: unreadable: The file is empty."]
-    ]
+    assert tables["quarantine"][["_row_number", "rule"]].to_numpy().tolist() == [[WHOLE_BATCH, "batch:empty"]]
     decision = decision_of(tables["batches"].iloc[0], tables["quarantine"], "p", NOW)
     assert (decision.outcome, decision.window) == ("quarantined", None)
-    assert decision.reason == "batch: unreadable: The file is empty."
+    assert decision.reason == "batch:empty: The file is empty."
+    assert decision.evidence["rules"] == {"batch:empty": 1}
 
 
 def test_tables_hold_declared_columns_and_our_own_and_no_others():
-    tables = published(judge_rows(rows(6).assign(junk="x", stray="y"), {}, [], 1.0))
+    tables = published(judge_rows(rows(6).assign(junk="x", stray="y"), {}, {}, 1.0))
     assert set(tables["events"]) == {"key", "when", "age", ROW_ID, EVENT_TIME, "_batch_id", "_ingested_at"}
     assert set(tables["labels"]) == {ROW_ID, "label", "known_at", "_batch_id"}
     assert set(tables["events"]["_batch_id"]) == {"5e" * 16}
 
 
 def test_a_label_in_the_events_is_known_after_its_delay_and_rows_without_one_have_none():
-    tables = published(judge_rows(rows(6), {"bad": [0]}, [], 1.0))
+    tables = published(judge_rows(rows(6), {"bad": [0]}, {}, 1.0))
     labels = tables["labels"].merge(tables["events"], on=ROW_ID)
     assert labels["key"].tolist() == ["k1", "k3", "k4"]
     assert labels["label"].tolist() == [0, 1, 0]
@@ -139,7 +138,7 @@ def test_a_label_in_the_events_is_known_after_its_delay_and_rows_without_one_hav
 
 
 def test_the_batch_and_its_decision_span_the_events():
-    tables = published(judge_rows(rows(6), {}, [], 1.0))
+    tables = published(judge_rows(rows(6), {}, {}, 1.0))
     decision = decision_of(tables["batches"].iloc[0], pd.DataFrame(), "p", NOW)
     assert decision.window == Window(NOW - timedelta(hours=6), NOW - timedelta(hours=1) + timedelta(microseconds=1))
     assert decision.key == "ingestion:" + "5e" * 16
@@ -213,6 +212,6 @@ def test_the_target_is_a_number_by_the_positive_text_or_as_it_is(texts, positive
 
 
 def test_labels_of_a_batch_that_was_refused_are_not_stored():
-    judged = judge_rows(rows(3), {}, ["no"], 1.0)
+    judged = judge_rows(rows(3), {}, {"no": "no"}, 1.0)
     assert set(published(judged)) == {"quarantine", "batches"}
     assert closing_tables(judged, DELIVERY, None)["batches"]["refusal"].tolist() == ["batch: no"]

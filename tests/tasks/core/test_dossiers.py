@@ -33,7 +33,7 @@ def pages(text):
     judged = decision("promotion", "refused", text, {"version": 2, "replaces": 1})
     seen = decision("monitoring", "alerted", text, {"version": 2})
     return [
-        dossiers.ingestion_page("p", [refused], [text], [text]),
+        dossiers.ingestion_page("p", [refused], [text], [text], {text: text}),
         dossiers.training_page(
             "p", text, {"fact": text}, [(text, 0.5, 1.0, text)], f"refused: {text}", {"a": "http://b"}
         ),
@@ -87,7 +87,10 @@ def test_the_ingestion_page_says_what_came_in_and_what_next():
         "quarantined": 2,
         "rules": {"r1": 2, "r2": 1},
     }
-    told = dossiers.ingestion_page("p", [decision("ingestion", "accepted", "ok", batch)], ["b.csv.x"], [])
+    told = dossiers.ingestion_page(
+        "p", [decision("ingestion", "accepted", "ok", batch)], ["b.csv.x"], [], {"x": "file:link"}
+    )
+    assert "**Left out: x** (file:link)" in told
     assert "1 new deliveries; 0 refused whole." in told
     assert "| a.csv | events | 9 | 7 | 2 | r1 (2), r2 (1) |" in told
     assert "Left alone, still being written: b.csv.x." in told

@@ -1,0 +1,53 @@
+"""Which values a binary target may have: a label of a class that nobody declared is no negative one.
+
+What follows for a row or a delivery is decided where rows are judged.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """What a target holds beyond its classes: rows of undeclared ones, or why the whole delivery cannot be told."""
+
+    rows: dict[str, list[int]] = field(default_factory=dict)
+    refusals: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The classes of a binary target: the positive one, and the `negatives` where they are declared."""
+
+    positive: str | None = None
+    negatives: tuple[str, ...] = ()
+    binary: bool = False
+
+    def unknown(self, target: "pd.Series") -> Unknown:
+        """Rows (by index label) whose typed target is of no class: rule `class:NAME`.
+
+        Where negatives are not declared, one other value is the negative class and two cannot be: rule `classes`.
+        """
+        import pandas as pd
+
+        if not self.binary or pd.api.types.is_bool_dtype(target):
+            return Unknown()
+        numeric = pd.api.types.is_numeric_dtype(target)
+        values = target.astype("float64") if numeric else target.astype("string")
+        if self.positive is None:
+            known: Sequence[object] = (1.0, 0.0) if numeric else ()
+        else:
+            texts = (self.positive, *self.negatives)
+            known = [float(text) for text in texts] if numeric else texts
+        if self.positive is not None and not self.negatives:
+            others = values[values.notna() & ~values.isin(known)].nunique()
+            told = (
+                f"classes ({others} values of {target.name} beside the positive one; declare `negatives` or mend them)"
+            )
+            return Unknown(refusals={"classes": told}) if others > 1 else Unknown()
+        broken = target.index[(values.notna() & ~values.isin(known)).astype(bool)]
+        return Unknown({f"class:{target.name}": list(broken)} if len(broken) else {})

@@ -1,0 +1,59 @@
+"""What a row may not be whatever its columns' types say: the header again, empty, or of an impossible time.
+
+Answers are rules with the index labels of the rows that break them; what follows from them is decided elsewhere.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from tasks.core.columns import Column
+from tasks.core.errors import DataRejected
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Faults = dict[str, list[int]]
+
+
+def refuse_unusable(text: "pd.DataFrame", columns: Sequence[Column]) -> None:
+    """Raise DataRejected where declared columns are not there, or hold lists or records."""
+    missing = [column.name for column in columns if column.name not in text]
+    if missing:
+        raise DataRejected(
+            f"columns are missing: {', '.join(missing)}. Deliver them, or change the pipeline's file.", "columns"
+        )
+    nested = [c.name for c in columns if text[c.name].dtype == object and text[c.name].map(_is_nested).any()]
+    if nested:
+        raise DataRejected(f"columns hold lists or records: {', '.join(nested)}. Deliver them flat.", "nested")
+
+
+def _is_nested(value: Any) -> bool:
+    return hasattr(value, "__len__") and not isinstance(value, str | bytes)
+
+
+def shape_faults(text: "pd.DataFrame", names: Sequence[str]) -> Faults:
+    """Rows without any field (`row:no fields`), and the header again among the rows (`row:header`)."""
+    declared = text[list(names)]
+    header = (declared == list(names)).all(axis=1).astype(bool)
+    empty = (declared.isna() | (declared == "")).all(axis=1)
+    return _broken({"row:no fields": empty, "row:header": header})
+
+
+def time_faults(times: "pd.Series", column: Column | None, now: datetime, name: str) -> Faults:
+    """Times (UTC) that are not there (`NAME:missing`), before `column.earliest` (`NAME:too early`) or in the future.
+
+    A time may lie `column.ahead` after `now`, because clocks differ; later is `NAME:future`. Where no column tells the
+    time (None) it is that of the delivery, and right.
+    """
+    import pandas as pd
+
+    found = {f"{name}:missing": times.isna()}
+    if column is not None:
+        found[f"{name}:too early"] = times < pd.Timestamp(column.earliest)
+        found[f"{name}:future"] = times > pd.Timestamp(now) + column.ahead
+    return _broken(found)
+
+
+def _broken(rules: "dict[str, pd.Series]") -> Faults:
+    return {rule: list(broken.index[broken]) for rule, broken in rules.items() if broken.any()}

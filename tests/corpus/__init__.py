@@ -1,0 +1,19 @@
+"""A corpus of bad deliveries: each one states which named rule refuses it, sets rows of it aside, or that it is right.
+
+`python -m tests.corpus` prints what became of each, and what plain pandas makes of the same file.
+"""
+
+from types import ModuleType
+
+from tests.corpus import dialects, distributions, files, hostile, kinds, records, schemas, targets, times
+from tests.corpus.case import Case
+
+THEMES: dict[str, ModuleType] = {
+    "files": files, "records": records, "dialects": dialects, "types": kinds, "schemas": schemas, "times": times,
+    "distributions": distributions, "targets": targets, "hostile": hostile,
+}  # fmt: skip
+
+
+def corpus() -> list[tuple[str, Case]]:
+    """Every case, with its theme."""
+    return [(theme, case) for theme, module in THEMES.items() for case in module.cases()]
