@@ -42,7 +42,7 @@ def main() -> int:
         stated = as_stated(case, played)
         wrong += not stated
         counts[theme][played.outcome] += 1
-        others[beside.split(" ")[0] or "no CSV"] += 1
+        others["raises" if beside.startswith("raises") else beside or "no CSV"] += 1
         told = played.told if len(played.told) <= 90 else played.told[:87] + "..."
         table.add_row(theme, case.name, played.outcome + ("" if stated else " (NOT AS STATED)"), told, beside or "-")
     console = Console(width=190, soft_wrap=False)

@@ -2,7 +2,9 @@
 
 import logging
 import os
-from collections.abc import Mapping
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -133,12 +135,31 @@ def plain(case: Case, path: Path, played: Played) -> str:
         return ""
     names = [column.name for column in case.columns if column.role != "ignore"]
     try:
-        frame = pd.read_csv(path)[names]
+        with _seconds(5):
+            frame = pd.read_csv(path)[names]
+    except TimeoutError:
+        return "waits for ever"
     except Exception as error:  # noqa: BLE001 - whatever it says, it has not been silent
         return f"raises {type(error).__name__}"
     if played.outcome != "accepted":
         return "silently wrong"
     return "right" if _alike(frame, case.columns, played.events) else "silently wrong"
+
+
+@contextmanager
+def _seconds(count: int) -> Iterator[None]:
+    """Raise TimeoutError in the main thread after that long."""
+
+    def end(*_: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.alarm(count)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _alike(frame: pd.DataFrame, columns: tuple[Column, ...], events: pd.DataFrame) -> bool:

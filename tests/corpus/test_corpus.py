@@ -71,7 +71,8 @@ def test_an_accepted_delivery_states_what_comes_out_of_it():
 @pytest.mark.parametrize(
     ("name", "told"),
     [("good", "right"), ("ids with leading zeros", "silently wrong"), ("a long row", "raises ParserError"),
-     ("Parquet", ""), ("a column renamed", "raises KeyError"), ("a decimal comma", "silently wrong")],
+     ("Parquet", ""), ("a column renamed", "raises KeyError"), ("a decimal comma", "silently wrong"),
+     ("a named pipe", "waits for ever")],
 )  # fmt: skip
 def test_plain_pandas_is_measured_and_not_assumed(name, told, tmp_path):
     case = next(case for _, case in CASES if case.name == name)
