@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from config.runners import Runner, Threads
 from config.schedules import Schedules
 from config.targets import refuse_unusable_target
-from tasks.adapters.expectations import Expectation
+from config.validation import Validation, refuse_uncounted_repeats
 from tasks.adapters.sources import ColumnLabels, Labels, Source
 from tasks.core.batches import Suite
 from tasks.core.classes import Classes
@@ -26,7 +26,6 @@ from tasks.core.governor import Governor
 from tasks.core.metrics import MetricName, Problem, greater_is_better, problem_of
 from tasks.core.performance import Performance
 from tasks.core.probe import ProbeMode
-from tasks.core.sentinel.policy import Policy
 from tasks.core.splits import Split
 from tasks.core.strategies import NewSearch, Strategy
 from tasks.core.triggers import PerformanceDecay, Trigger
@@ -36,20 +35,6 @@ NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Validation(_Section):
-    """When a batch is refused whole, and the rules beyond those that always stand."""
-
-    max_quarantined_share: float = Field(
-        default=0.3, ge=0, le=1, description="A batch with a larger share of refused rows is refused whole."
-    )
-    expectations: tuple[Expectation, ...] = ()
-    sentinel: Policy = Field(
-        default="refuse",
-        description="refuse: a delivery that looks broken beside accepted ones (another unit, columns swapped, rows "
-        "sent again, ...) is refused whole. warn: it is accepted, and the journal and the page say what was found.",
-    )
 
 
 class Search(_Section):
@@ -157,7 +142,7 @@ class PipelineConfig(_Section):
         if targets:
             refuse_unusable_target(targets[0], self.problem, self.positive, self.negatives)
         if self.source.repeats:
-            _refuse_uncounted_repeats(self.columns, self.validation)
+            refuse_uncounted_repeats(self.columns, self.validation)
         return self
 
     @model_validator(mode="after")
@@ -195,11 +180,3 @@ class PipelineConfig(_Section):
     def upward(self) -> bool:
         """Whether more of the metric is better."""
         return greater_is_better(self.metric)
-
-
-def _refuse_uncounted_repeats(columns: tuple[Column, ...], validation: Validation) -> None:
-    if not any(column.role == "id" for column in columns):
-        raise ValueError("source.changes is retake, so rows come again: a column with the role id has to tell them")
-    if validation.max_quarantined_share < 1:
-        why = "source.changes is retake, so rows come again and are quarantined as accepted already"
-        raise ValueError(f"{why}: set validation.max_quarantined_share to 1 ({validation.max_quarantined_share:g} now)")

@@ -97,7 +97,7 @@ def _typed(
     frame[EVENT_TIME] = batches.event_times(frame, columns, session.as_of)
     frame[ROW_ID] = batches.row_ids(frame, columns, delivery.batch_id)
     timed = next((column for column in columns if column.role == "time"), None)
-    faults |= time_faults(frame[EVENT_TIME], timed, session.as_of, "event_time")
+    faults |= time_faults(frame[EVENT_TIME], timed, session.now, "event_time")
     known = _accepted(session, frame[ROW_ID])
     if known.any():
         faults["row_id:already accepted"] = list(frame.index[known])
@@ -128,7 +128,7 @@ def judge_labels(session: Session, delivery: Delivery, labels: FolderLabels, cla
         return batches.unreadable(error.rule, str(error))
     converted = convert(text, columns)
     frame, faults = converted.frame, converted.faults | shape_faults(text, [column.name for column in columns])
-    known = time_faults(frame[labels.known_at].dropna(), columns[-1], session.as_of, "known_at")
+    known = time_faults(frame[labels.known_at].dropna(), columns[-1], session.now, "known_at")
     answer = expectations.validate(frame, expectations.always(columns))
     return _judged(frame, faults | known | answer.rows, answer, labels.label, Suite(classes=classes))
 

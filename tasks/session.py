@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +20,11 @@ _TOLD = "_keepfit_told"  # set on an error: the flows around the one that told i
 _log = logging.getLogger(__name__)
 
 
+def wall_clock() -> datetime:
+    """The moment that it is (UTC)."""
+    return datetime.fromtimestamp(time.time(), UTC)
+
+
 @dataclass(frozen=True)
 class Session:
     """One run of one flow on one pipeline. `as_of` is the moment (UTC) as which it decides; `run_id` names the run."""
@@ -28,6 +33,12 @@ class Session:
     control_url: str
     as_of: datetime
     run_id: str
+    clock: Callable[[], datetime] = wall_clock
+
+    @property
+    def now(self) -> datetime:
+        """The present, which a replay of the past is behind: later than this nothing can have happened."""
+        return max(self.as_of, self.clock())
 
     @property
     def pipeline(self) -> str:
@@ -103,7 +114,7 @@ class Session:
 
     def record(self, decision: Decision) -> JournalEntry:
         """Write a decision into the journal, once per key."""
-        return self.journal.record(decision, datetime.fromtimestamp(time.time(), UTC))
+        return self.journal.record(decision, self.clock())
 
 
 def reason_of(error: Exception) -> str:

@@ -49,7 +49,7 @@ def page(title: str, lead: str, parts: Sequence[str], links: Mapping[str, str] |
 
 def ingestion_page(
     pipeline: str, decisions: Sequence[Decision], unsettled: Sequence[str], repairs: Sequence[str],
-    left_out: Mapping[str, str] | None = None,
+    left_out: Mapping[str, str],
 ) -> str:  # fmt: skip
     """What was delivered and what became of it; `left_out` names what is no delivery, by the rule that it breaks."""
     rows = [
@@ -59,13 +59,12 @@ def ingestion_page(
     ]  # fmt: skip
     refused = [d for d in decisions if d.outcome == "quarantined"]
     lead = f"{len(decisions)} new deliveries; {len(refused)} refused whole." if decisions else "No new deliveries."
-    head = ("delivery", "kind", "delivered", "accepted", "quarantined", "rules that refused")
-    parts = [table(head, rows)] if rows else []
+    parts = [table(("delivery", "kind", "delivered", "accepted", "quarantined", "rules"), rows)] if rows else []
     parts += [f"**{_cell(d.evidence['name'])} was refused**: {_cell(d.reason)}" for d in refused]
     parts += [f"**{_cell(d.evidence['name'])} looks unusual**: {_cell(told)}"
               for d in decisions for told in d.evidence.get("warnings", ())]  # fmt: skip
     parts += [f"Left alone, still being written: {_cell(', '.join(unsettled))}."] if unsettled else []
-    parts += [f"**Left out: {_cell(name)}** ({_cell(rule)})" for name, rule in (left_out or {}).items()]
+    parts += [f"**Left out: {_cell(name)}** ({_cell(rule)})" for name, rule in left_out.items()]
     after = "Have refused deliveries corrected and delivered again under any name." if refused else "Scoring follows."
     return page(f"Ingestion of {pipeline}", lead, [*parts, *_repairs(repairs), f"**Next:** {after}"])
 
@@ -98,9 +97,8 @@ def held_page(pipeline: str, reason: str, probed: Check, facts: Mapping[str, Num
 def promotion_page(decision: Decision, gates: Sequence[Check], links: Mapping[str, str]) -> str:
     """Every gate's answer and the decision."""
     version, rival = decision.evidence["version"], decision.evidence["replaces"]
-    lead = f"Version {version} was **{decision.outcome}**" + (
-        f" against champion {rival}." if rival else "; no champion."
-    )
+    against = f" against champion {rival}." if rival else "; no champion."
+    lead = f"Version {version} was **{decision.outcome}**{against}"
     parts = [*answer(decision), checks_table(gates), *duel_part(gates)]
     return page(f"Promotion in {decision.pipeline}", lead, parts, links)
 

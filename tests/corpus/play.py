@@ -70,7 +70,7 @@ def put(case: Case, folder: Path) -> Path:
 def play(case: Case, home: Path) -> Played:
     """List, keep, judge, publish and record a delivery, as the flow does."""
     put(case, home / "in")
-    session = Session(Store(str(home / "store"), "corpus"), f"sqlite:///{home}/control.db", NOW, "run")
+    session = Session(Store(str(home / "store"), "corpus"), f"sqlite:///{home}/control.db", NOW, "run", lambda: NOW)
     source: Any = (FolderLabels if case.kind == "labels" else Folder)(
         path=str(home / "in"), pattern="*", **(LABELS if case.kind == "labels" else {}), **case.source
     )

@@ -1,6 +1,7 @@
 """A row id is accepted once: what an earlier batch accepted is refused, and nothing else is."""
 
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -32,6 +33,23 @@ def refused(session, path):
     path.write_text("a delivery", "utf-8")
     delivery = ingestion.keep_raw.fn(session, path, "events")
     return ingestion.judge_events.fn(session, delivery, SOURCE, COLUMNS, Suite()).refused
+
+
+def test_what_a_replay_of_the_past_takes_in_early_is_not_in_the_future(session, tmp_path):
+    """A folder holds years when its first month is replayed; what the clock has not reached yet is refused."""
+    columns = (*COLUMNS, Column(name="at", role="time", type="datetime"))
+    rows = {"id": ["a", "b"], "x": ["1", "2"], "at": ["2024-06-01T00:00:00Z", "2031-01-01T00:00:00Z"]}
+    source = SimpleNamespace(read=lambda _: pd.DataFrame(rows))
+    (tmp_path / "years.csv").write_text("a delivery", "utf-8")
+    for clock, out in (
+        (datetime(2026, 1, 1, tzinfo=UTC), {1}),
+        (NOW, {0, 1}),
+        (datetime(2032, 1, 1, tzinfo=UTC), set()),
+    ):
+        then = replace(session, clock=lambda moment=clock: moment)
+        delivery = ingestion.keep_raw.fn(then, tmp_path / "years.csv", "events")
+        judged = ingestion.judge_events.fn(then, delivery, source, columns, Suite())
+        assert {n for n, rule in judged.refused.items() if "event_time:future" in rule} == out
 
 
 def test_rows_that_any_earlier_batch_accepted_are_refused_and_no_others(session, tmp_path):

@@ -15,6 +15,7 @@ from tasks import ingestion, watching
 from tasks.adapters import expectations
 from tasks.adapters.store import Store
 from tasks.core import batches, dossiers
+from tasks.core.batches import Suite
 from tasks.core.columns import Column
 from tasks.core.explanation import explanation_page
 from tasks.core.journal import chain
@@ -77,7 +78,7 @@ class Place:
         file.write_text(as_text(frame).to_csv(), "utf-8")
         kept = ingestion.keep_raw.fn(self.session, file, "events")
         source = SimpleNamespace(read=lambda _: as_text(frame))
-        judged = ingestion.judge_events.fn(self.session, kept, source, COLUMNS, (), 0.3)
+        judged = ingestion.judge_events.fn(self.session, kept, source, COLUMNS, Suite(max_share=0.3))
         judged = watching.watch_delivery.fn(self.session, judged, COLUMNS, None, policy, 100)
         tables = batches.event_tables(judged, kept, COLUMNS, None, timedelta(0))
         for name, table in tables.items():
@@ -151,7 +152,7 @@ def test_with_the_policy_warn_it_is_accepted_and_the_journal_and_the_page_say_so
     assert (decision.outcome, decision.verdict) == ("accepted", Verdict.PASS)
     assert any(f"sentinel: {kind}" in told for told in decision.evidence["warnings"])
     assert f"sentinel: {kind}" in decision.reason
-    page = dossiers.ingestion_page("p", [replace(decision)], (), ())
+    page = dossiers.ingestion_page("p", [replace(decision)], (), (), {})
     assert "looks unusual" in page
     assert kind in page
 

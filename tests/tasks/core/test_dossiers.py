@@ -95,7 +95,7 @@ def test_the_ingestion_page_says_what_came_in_and_what_next():
     assert "| a.csv | events | 9 | 7 | 2 | r1 (2), r2 (1) |" in told
     assert "Left alone, still being written: b.csv.x." in told
     assert told.endswith("**Next:** Scoring follows.")
-    assert "No new deliveries." in dossiers.ingestion_page("p", [], [], [])
+    assert "No new deliveries." in dossiers.ingestion_page("p", [], [], [], {})
 
 
 def test_the_promotion_page_holds_every_gate_and_the_duels_numbers():

@@ -1,0 +1,32 @@
+"""The section `validation` of a pipeline's file: when a delivery is refused whole, set aside in part, or only told."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tasks.adapters.expectations import Expectation
+from tasks.core.columns import Column
+from tasks.core.sentinel.policy import Policy
+
+
+class Validation(BaseModel):
+    """When a batch is refused whole, and the rules beyond those that always stand."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_quarantined_share: float = Field(
+        default=0.3, ge=0, le=1, description="A batch with a larger share of refused rows is refused whole."
+    )
+    expectations: tuple[Expectation, ...] = ()
+    sentinel: Policy = Field(
+        default="refuse",
+        description="refuse: a delivery that looks broken beside accepted ones (another unit, columns swapped, rows "
+        "sent again, ...) is refused whole. warn: it is accepted, and the journal and the page say what was found.",
+    )
+
+
+def refuse_uncounted_repeats(columns: tuple[Column, ...], validation: Validation) -> None:
+    """Raise ValueError where rows come again and nothing tells them, or where they would refuse their delivery."""
+    if not any(column.role == "id" for column in columns):
+        raise ValueError("source.changes is retake, so rows come again: a column with the role id has to tell them")
+    if validation.max_quarantined_share < 1:
+        why = "source.changes is retake, so rows come again and are quarantined as accepted already"
+        raise ValueError(f"{why}: set validation.max_quarantined_share to 1 ({validation.max_quarantined_share:g} now)")
