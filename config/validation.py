@@ -17,9 +17,9 @@ class Validation(BaseModel):
     )
     expectations: tuple[Expectation, ...] = ()
     sentinel: Policy = Field(
-        default="refuse",
-        description="refuse: a delivery that looks broken beside accepted ones (another unit, columns swapped, rows "
-        "sent again, ...) is refused whole. warn: it is accepted, and the journal and the page say what was found.",
+        default="warn",
+        description="warn: a delivery that looks broken beside accepted ones (another unit, columns swapped, rows "
+        "sent again, ...) is accepted, and the journal and the page say what was found. refuse: it is refused whole.",
     )
 
 

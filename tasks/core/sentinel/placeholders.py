@@ -81,9 +81,11 @@ def _spiked(name: str, left: Floats, right: Floats, level: float) -> Finding | N
         if _stands_alone(left, right, value):
             words = f"{value:.0f} stands where it hardly ever stood, as a placeholder for no value does"
             return Finding("placeholder", (name,), words, int((right == value).sum()), len(right))
+    if len(np.unique(left)) < LEAST:
+        return None  # codes: a season or a month that comes lies beyond the others and stands for itself
     width = float(np.ptp(left))
     for beyond in (right[right < left.min() - width], right[right > left.max() + width]):
-        if len(beyond) < ROWS or not width:
+        if len(beyond) < ROWS or not width or 2 * len(beyond) > len(right):  # most of a column is no lack of values
             continue
         values, counts = np.unique(beyond, return_counts=True)
         value, count = float(values[counts.argmax()]), int(counts.max())

@@ -10,6 +10,7 @@ from tasks.core.data_signals import data_signals
 from tasks.core.drift import Drift
 from tasks.core.results import Verdict
 from tasks.core.sentinel import column_findings
+from tasks.core.sentinel.placeholders import placeholder_findings
 from tests.tasks.core.sentinel.worlds import CATEGORIES, MERE_DRIFT, NUMBERS, changed, rows, some, swapped
 
 SEEDS = range(20)
@@ -165,3 +166,11 @@ def test_what_the_reference_does_by_itself_is_no_sign():
     reference, current = frame[times < "2023-11-01"], frame[times.month == 12]
     (check,) = data_signals(reference, current, numerical=["heating"], categorical=[], config=Drift())
     assert check.verdict is Verdict.PASS, check
+
+
+@pytest.mark.parametrize("rows_of_the_new_code", [72, 336])
+def test_a_month_or_season_that_begins_is_no_placeholder(rows_of_the_new_code):
+    """Bike rentals: a window reaches into a season that the reference of some months never saw."""
+    reference = pd.Series(np.repeat([1.0, 2.0], 700), name="month")
+    current = pd.Series(np.repeat([2.0, 9.0], [336 - rows_of_the_new_code, rows_of_the_new_code]), name="month")
+    assert placeholder_findings(reference, current, 1e-4) == ()
