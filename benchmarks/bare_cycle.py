@@ -84,7 +84,8 @@ def publish(job: Job, about: dict[str, Any], accepted: pd.DataFrame, failing: li
     own = {"_batch_id": about["digest"][:32], "_ingested_at": pd.Timestamp(job["as_of"])}
     known_at = accepted["_event_time"] + pd.Timedelta(job["label_delay"])
     label = (accepted["label"] == "1").astype("float64")
-    counts = {"delivered": about["delivered"], "accepted": len(accepted), "quarantined": len(failing), "refusal": ""}
+    counts = {"delivered": about["delivered"], "accepted": len(accepted), "quarantined": len(failing), "refusal": "",
+              "warnings": ""}  # fmt: skip
     span = {"first_event": accepted["_event_time"].min(), "last_event": accepted["_event_time"].max()}
     batch = {**own, "sha256": about["digest"], "name": about["name"], "kind": "events", **counts, **span}
     append(job, "labels", accepted[["_row_id"]].assign(label=label, known_at=known_at, _batch_id=own["_batch_id"]))
