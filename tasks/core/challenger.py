@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tasks.core.championship import REFUSED, ROLLED_BACK
+from tasks.core.championship import PROMOTED, REFUSED, ROLLED_BACK
 from tasks.core.results import JournalEntry, Verdict
 
 LOOKS = 4
 """After so many judgements a challenger is given up: each further one would have to be surer still (`ledger`)."""
 GROWTH = 4 / 3
 """Rows since the last judgement, as a factor: a look costs confidence, so that a few more rows are not worth one."""
+
+_DECIDED = frozenset({PROMOTED, REFUSED, ROLLED_BACK})
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,11 @@ def is_due(judged: Sequence[int], rows: int) -> bool:
 def waiting(entries: Sequence[JournalEntry]) -> Challenger | None:
     """Who waits, by the journal: the newest candidate, if no gate failed and the same champion still stands.
 
-    A newer candidate, a promotion or a rollback ends the waiting; so does a refusal on evidence.
+    A newer candidate, a promotion or a rollback ends the waiting; so does a refusal on evidence. A judgement that
+    failed has decided nothing.
     """
-    decided = [entry.decision for entry in entries if entry.decision.kind in {"promotion", "rollback"}]
+    decided = [entry.decision for entry in entries
+               if entry.decision.kind in {"promotion", "rollback"} and entry.decision.outcome in _DECIDED]  # fmt: skip
     if not decided or decided[-1].outcome != REFUSED or decided[-1].verdict is not Verdict.UNKNOWN:
         return None
     pair = _pair(decided[-1].evidence)

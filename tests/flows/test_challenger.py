@@ -3,8 +3,12 @@
 Real registry, store, journal and leases (benchmarks.ground); the flows' own code, without Prefect around it.
 """
 
+import contextlib
+import itertools
+
 import pytest
 
+from benchmarks.failing import failing
 from benchmarks.ground import DAY, PIPELINE, SECOND, START, _register, prepare
 from config.load import load_pipeline
 from config.settings import load_settings
@@ -12,6 +16,7 @@ from flows import cycle, monitoring, promotion
 from tasks import evidence, training
 from tasks.adapters import registry
 from tasks.core import championship
+from tasks.core.errors import KeepfitError
 from tasks.core.results import Verdict
 from tasks.promotion import find_challenger, judge_candidate
 from tasks.versions import facts_of
@@ -50,6 +55,7 @@ def promotions(ground):
     return [
         (e.decision.evidence["version"], e.decision.outcome)
         for e in ground.session(SECOND).journal.entries("promotion")
+        if e.decision.outcome != "failed"
     ]
 
 
@@ -62,6 +68,25 @@ def test_a_check_promotes_who_has_waited_when_the_rows_have_come_and_trains_noth
     assert receipt.evidence["rows"]["count"] == 20 * 30
     assert receipt.window.start >= EARLY - 11 * DAY
     assert ground.started == {}
+
+
+@pytest.mark.parametrize("mode", ["for good", "once", "answer lost"])
+@pytest.mark.parametrize("vendor", ["registry", "journal", "store"])
+def test_whatever_fails_while_a_challenger_is_judged_it_is_promoted_once_and_with_its_receipt(ground, vendor, mode):
+    """Every fourth call of the whole check, of which the judgement is the beginning."""
+    for at in itertools.count(1, 4):
+        ground.restore("waiting")
+        with ground.run(), failing(vendor, at, mode) as injection, contextlib.suppress(KeepfitError):
+            monitoring.monitoring_flow.fn(PIPELINE, SECOND)
+        if not injection.fired:
+            assert at > 1, "the vendor is not asked at all"
+            return
+        champion, receipts = registry.champion_of(PIPELINE).number, promotions(ground).count((3, "promoted"))
+        assert champion == 1 or receipts == 1, f"{injection.where}: an alias without a receipt"
+        with ground.run():
+            monitoring.monitoring_flow.fn(PIPELINE, SECOND)
+        assert registry.champion_of(PIPELINE).number == 3
+        assert promotions(ground).count((3, "promoted")) == 1
 
 
 def test_who_waits_is_the_challenger_in_the_registry_until_a_newer_candidate_comes(ground):

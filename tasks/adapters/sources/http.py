@@ -10,8 +10,6 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import ByteSize, Field
-
 from tasks.adapters.sources import fetched
 from tasks.adapters.sources.files import Listing
 from tasks.adapters.sources.readable import Readable
@@ -31,9 +29,6 @@ class Http(Readable, Web):
     kind: Literal["http"] = "http"
     fetches: ClassVar[bool] = True
     repeats: ClassVar[bool] = False
-    limit: ByteSize = Field(
-        default=ByteSize(2_000_000_000), gt=0, description="The largest file that is fetched, for example 500MB."
-    )
 
     def deliver(self, as_of: datetime, inbox: Path, ingested: Collection[str]) -> None:
         """Fetch the file into the inbox if it has changed; its bytes are kept before anything parses them.
@@ -69,8 +64,8 @@ class Http(Readable, Web):
         size = 0
         for chunk in answer.iter_raw(1 << 16):
             size += len(chunk)
-            if size > self.limit:
-                raise ConfigInvalid(f"{shown(self.url)} is larger than source.limit, {int(self.limit)} bytes.")
+            if size > self.max_size:
+                raise ConfigInvalid(f"{shown(self.url)} is larger than source.max_size, {int(self.max_size)} bytes.")
             yield chunk
         if length is not None and size != int(length):
             raise SourceUnavailable(f"{shown(self.url)} broke off at {size} of {length} bytes. Run again.")

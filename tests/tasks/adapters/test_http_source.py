@@ -178,7 +178,7 @@ WRONG = {
     "too many": (Reply(status=429), {}, SourceUnavailable, "answered 429"),
     "no right": (Reply(status=403), {}, ConfigInvalid, r"refuses to answer \(403\).*source\.headers"),
     "not there": (Reply(status=404), {}, ConfigInvalid, r"answered 404.*source\.url"),
-    "too large": (Reply(b"a\n" + b"1\n" * 600), {"limit": 1000}, ConfigInvalid, r"larger than source\.limit, 1000"),
+    "too large": (Reply(b"a\n" + b"1\n" * 600), {"max_size": 1000}, ConfigInvalid, r"than source\.max_size, 1000"),
     "another host": (
         Reply(status=302, headers={"Location": f"http://localhost/{SECRET}"}),
         {}, ConfigInvalid, r"leads to the host localhost, and only 127\.0\.0\.1 .*source\.hosts",
@@ -242,7 +242,7 @@ def test_a_token_goes_to_its_own_server_only_and_is_nowhere_to_be_read(tmp_path,
 @pytest.mark.parametrize(
     "wrong",
     [{"url": "ftp://x/y"}, {"url": f"https://me:{SECRET}@x/y"}, {"url": "https:///y"}, {"url": "orders.csv"},
-     {"limit": 0}, {"format": "xls"}, {"timeout": "soon"}, {"hots": ["x"]}],
+     {"max_size": 0}, {"format": "xls"}, {"timeout": "soon"}, {"hots": ["x"]}],
 )  # fmt: skip
 def test_a_source_that_makes_no_sense_is_refused(wrong):
     with pytest.raises(ValidationError):

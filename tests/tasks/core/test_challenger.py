@@ -34,6 +34,7 @@ def journal(*decisions):
 
 
 OTHER = Decision("", "p", "monitoring", Verdict.FAIL, "triggered", "why", NOW, evidence={"version": 1})
+FAILED = Decision("", "p", "promotion", Verdict.UNKNOWN, "failed", "no answer", NOW)
 PROMOTED = judged(2, "pass", outcome="promoted")
 
 
@@ -44,6 +45,9 @@ PROMOTED = judged(2, "pass", outcome="promoted")
         ([OTHER], None),
         ([judged(2)], Challenger(2, 1, NOW + 2 * DAY, (100,))),
         ([judged(2), OTHER], Challenger(2, 1, NOW + 2 * DAY, (100,))),
+        ([FAILED], None),
+        ([judged(2), FAILED], Challenger(2, 1, NOW + 2 * DAY, (100,))),
+        ([FAILED, judged(2), FAILED, judged(2, rows=140)], Challenger(2, 1, NOW + 2 * DAY, (100, 140))),
         ([judged(2), judged(2, rows=140, days=14)], Challenger(2, 1, NOW + 2 * DAY, (100, 140))),
         ([judged(2), judged(3, rows=90)], Challenger(3, 1, NOW + 3 * DAY, (90,))),
         ([judged(2), judged(3), judged(2, rows=150)], Challenger(2, 1, NOW + 2 * DAY, (150,))),
