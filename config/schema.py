@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from config.runners import Runner, Threads
 from config.schedules import Schedules
+from config.scoring import Scoring
 from config.targets import refuse_unusable_target
 from config.validation import Validation, refuse_uncounted_repeats
 from tasks.adapters.sources import ColumnLabels, Labels, Source
@@ -47,14 +48,6 @@ class Search(_Section):
         default="auto",
         description="auto: before the search of a retraining that a breach started, a few cheap refits of the champion "
         "on rows before the evaluation part have to leave open that it helps. never: search at once.",
-    )
-
-
-class Scoring(_Section):
-    """Which rows the champion scores."""
-
-    lookback: Duration = Field(
-        default="90d", validate_default=True, description="Rows older than this before the newest one are not scored."
     )
 
 

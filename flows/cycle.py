@@ -12,7 +12,7 @@ from flows.promotion import reconsider
 from flows.running import begin_run
 from flows.scoring import scoring_flow
 from tasks import monitoring, promotion, reporting
-from tasks.core import dossiers
+from tasks.core import markdown
 from tasks.core.observations import Context
 from tasks.core.results import Window
 from tasks.reconciliation import reconcile
@@ -44,8 +44,8 @@ def cycle_flow(pipeline: str, as_of: datetime | None = None) -> dict[str, str]:
             told["scoring"] = f"{sum(scored.values())} rows of {len(scored)} batches"
             outcome, reason = monitoring_flow(pipeline, session.as_of)
             told["monitoring"] = f"{outcome}: {reason}"
-    page = dossiers.page(f"Cycle of {pipeline}", f"As of {session.as_of:%Y-%m-%d %H:%M} UTC.",
-                         [dossiers.table(("step", "what happened"), list(told.items()))])  # fmt: skip
+    page = markdown.page(f"Cycle of {pipeline}", f"As of {session.as_of:%Y-%m-%d %H:%M} UTC.",
+                         [markdown.table(("step", "what happened"), list(told.items()))])  # fmt: skip
     reporting.show_page("cycle", pipeline, page)
     return told
 

@@ -4,7 +4,7 @@ from prefect import flow
 
 from flows.running import begin_run
 from tasks import promotion, reporting
-from tasks.core import dossiers
+from tasks.core import markdown
 
 
 @flow(name="rollback", flow_run_name="{pipeline}", persist_result=False)
@@ -27,6 +27,6 @@ def rollback_flow(pipeline: str, to: int | None = None, who: str = "unknown", wh
     back, down = decision.evidence["version"], decision.evidence["replaces"]
     told = f"Version {back} is champion again; version {down} stepped down."
     reporting.show_page(
-        "rollback", pipeline, dossiers.page(f"Rollback of {pipeline}", told, [f"**Who, why:** {who}: {why}"])
+        "rollback", pipeline, markdown.page(f"Rollback of {pipeline}", told, [f"**Who, why:** {who}: {why}"])
     )
     return told

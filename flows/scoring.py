@@ -4,12 +4,17 @@ from datetime import datetime
 
 from prefect import flow
 
+from config.schema import PipelineConfig
 from flows.naming import is_step, run_name
 from flows.running import begin_run
-from tasks import promotion, reporting, scoring
+from tasks import delivering, promotion, reporting, scoring
+from tasks.adapters.leases import Lease
+from tasks.adapters.outputs import Output
+from tasks.adapters.registry import ModelVersion
 from tasks.core import dossiers
 from tasks.core.errors import NoChampion
 from tasks.reconciliation import reconcile
+from tasks.session import Session
 
 
 @flow(name="scoring", flow_run_name=run_name, persist_result=False)
@@ -37,5 +42,15 @@ def scoring_flow(pipeline: str, as_of: datetime | None = None) -> dict[str, int]
         model = scoring.load_champion(session, champion) if due else None
         scored = {batch: scoring.score_batch(session, champion, model, batch, config.problem, lease) for batch in due}
         decision = scoring.record_scoring(session, champion, scored)
-    reporting.show_page("scoring", pipeline, dossiers.scoring_page(decision))
-    return scored
+        told = [_deliver(config, session, champion, output, lease) for output in config.scoring.outputs]
+    reporting.show_page("scoring", pipeline, dossiers.scoring_page(decision, told))
+    return {batch: counts[0] for batch, counts in scored.items()}
+
+
+def _deliver(
+    config: PipelineConfig, session: Session, champion: ModelVersion, output: Output, lease: Lease
+) -> tuple[str, int, int]:
+    batches = scoring.batches_of_interest(session, champion, config.scoring.lookback)
+    due = delivering.find_undelivered(session, champion, output, batches)
+    rows = [delivering.deliver_predictions(session, champion, output, batch, lease) for batch in due]
+    return output.kind, len(due), sum(rows)

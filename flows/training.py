@@ -15,7 +15,7 @@ from tasks import probing, promotion, reporting, training
 from tasks.adapters.processes import Meter
 from tasks.adapters.provenance import code_digest
 from tasks.adapters.registry import ModelVersion
-from tasks.core import choosing, dossiers, probe
+from tasks.core import choosing, dossiers, markdown, probe
 from tasks.core.fitting import Recipe
 from tasks.core.results import Check, Number, Snapshot
 from tasks.links import version_links
@@ -154,5 +154,5 @@ def _candidate(
 
 
 def _row(one: Tried) -> Sequence[object]:
-    told = ", ".join(f"{name}={dossiers.number(value)}" for name, value in one.trial.parameters.items())
+    told = ", ".join(f"{name}={markdown.number(value)}" for name, value in one.trial.parameters.items())
     return one.trial.family, one.trial.score, one.trial.seconds, told

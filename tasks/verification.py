@@ -117,7 +117,13 @@ def _counts(session: Session, table: str) -> "pd.Series":
 
 
 def _check_scores(session: Session) -> list[str]:
-    predictions = session.store.read("predictions", ["_batch_id", "model_version", "_row_id"])
+    import pandas as pd
+
+    names = ["_batch_id", "model_version", "_row_id"]
+    predictions = session.store.read("predictions", names)
+    # What could not be scored stands first, so it counts where predictions of the batch stand, too.
+    left = session.store.read("unscored", names).merge(predictions[names[:2]].drop_duplicates())
+    predictions = pd.concat([predictions, left]) if len(left) else predictions
     return invariants.scored_once({str(k): int(v) for k, v in _counts(session, "events").items()}, predictions)
 
 

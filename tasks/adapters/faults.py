@@ -33,6 +33,7 @@ FAULT_POINTS: tuple[str, ...] = (
     "scoring.predicted",
     "scoring.published",
     "scoring.journaled",
+    "scoring.delivered",
     "monitoring.measured",
     "monitoring.reported",
     "monitoring.decided",

@@ -6,6 +6,7 @@ Only names, counts, verdicts and reasons; never a cell value. Where a page is sh
 from collections.abc import Mapping, Sequence
 
 from tasks.core.comparison import Run, Standing
+from tasks.core.markdown import cell, number, page, table
 from tasks.core.results import Check, Decision, Number, Verdict
 
 # Signs that any text font has: emoji are empty boxes where no emoji font is installed.
@@ -29,22 +30,9 @@ _NEXT = {
 }
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A markdown table; bars and line breaks inside cells are made harmless."""
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    lines += ["| " + " | ".join(_cell(value) for value in row) + " |" for row in rows]
-    return "\n".join(lines)
-
-
 def checks_table(checks: Sequence[Check]) -> str:
     """One line per check."""
     return table(("check", "verdict", "reason"), [(c.name, _MARK[c.verdict], c.reason) for c in checks])
-
-
-def page(title: str, lead: str, parts: Sequence[str], links: Mapping[str, str] | None = None) -> str:
-    """A whole page: heading, one sentence, parts, links."""
-    shown = [f"[{name}]({address})" for name, address in (links or {}).items()]
-    return "\n\n".join([f"# {title}", lead, *parts, *(["See also: " + ", ".join(shown)] if shown else [])])
 
 
 def ingestion_page(
@@ -60,11 +48,11 @@ def ingestion_page(
     refused = [d for d in decisions if d.outcome == "quarantined"]
     lead = f"{len(decisions)} new deliveries; {len(refused)} refused whole." if decisions else "No new deliveries."
     parts = [table(("delivery", "kind", "delivered", "accepted", "quarantined", "rules"), rows)] if rows else []
-    parts += [f"**{_cell(d.evidence['name'])} was refused**: {_cell(d.reason)}" for d in refused]
-    parts += [f"**{_cell(d.evidence['name'])} looks unusual**: {_cell(told)}"
+    parts += [f"**{cell(d.evidence['name'])} was refused**: {cell(d.reason)}" for d in refused]
+    parts += [f"**{cell(d.evidence['name'])} looks unusual**: {cell(told)}"
               for d in decisions for told in d.evidence.get("warnings", ())]  # fmt: skip
-    parts += [f"Left alone, still being written: {_cell(', '.join(unsettled))}."] if unsettled else []
-    parts += [f"**Left out: {_cell(name)}** ({_cell(rule)})" for name, rule in left_out.items()]
+    parts += [f"Left alone, still being written: {cell(', '.join(unsettled))}."] if unsettled else []
+    parts += [f"**Left out: {cell(name)}** ({cell(rule)})" for name, rule in left_out.items()]
     after = "Have refused deliveries corrected and delivered again under any name." if refused else "Scoring follows."
     return page(f"Ingestion of {pipeline}", lead, [*parts, *_repairs(repairs), f"**Next:** {after}"])
 
@@ -78,18 +66,18 @@ def training_page(
 ) -> str:  # fmt: skip
     """Why it trained, on what, what won, and what became of it."""
     parts = [
-        f"**Why:** {_cell(reason)}",
-        f"**Outcome:** {_cell(outcome)}",
+        f"**Why:** {cell(reason)}",
+        f"**Outcome:** {cell(outcome)}",
         "**Next:** the promotion run below this one holds every gate's answer; see *Subflow Runs*.",
         table(("fact", "value"), list(facts.items())),
         *([_SEARCH + table(("family", "tuning score", "seconds", "parameters"), trials)] if trials else []),
     ]
-    return page(f"Training of {pipeline}", f"A candidate was {_cell(outcome.split(':', maxsplit=1)[0])}.", parts, links)
+    return page(f"Training of {pipeline}", f"A candidate was {cell(outcome.split(':', maxsplit=1)[0])}.", parts, links)
 
 
 def held_page(pipeline: str, reason: str, probed: Check, facts: Mapping[str, Number], outcome: str) -> str:
     """Why a retraining was asked for, and what the probe said that held it back before any search."""
-    parts = [f"**Why:** {_cell(reason)}", f"**Next:** {_NEXT[outcome]}", checks_table([probed]),
+    parts = [f"**Why:** {cell(reason)}", f"**Next:** {_NEXT[outcome]}", checks_table([probed]),
              table(("fact", "value"), list(facts.items()))]  # fmt: skip
     return page(f"Training of {pipeline}", f"No search, no candidate: the retraining was {outcome}.", parts)
 
@@ -97,8 +85,9 @@ def held_page(pipeline: str, reason: str, probed: Check, facts: Mapping[str, Num
 def promotion_page(decision: Decision, gates: Sequence[Check], links: Mapping[str, str]) -> str:
     """Every gate's answer and the decision."""
     version, rival = decision.evidence["version"], decision.evidence["replaces"]
-    against = f" against champion {rival}." if rival else "; no champion."
-    lead = f"Version {version} was **{decision.outcome}**{against}"
+    lead = f"Version {version} was **{decision.outcome}**" + (
+        f" against champion {rival}." if rival else "; no champion."
+    )
     parts = [*answer(decision), checks_table(gates), *duel_part(gates)]
     return page(f"Promotion in {decision.pipeline}", lead, parts, links)
 
@@ -110,12 +99,13 @@ def duel_part(gates: Sequence[Check]) -> list[str]:
     return ["### The duel\n\n" + table(keys, [[number(duel.numbers.get(key)) for key in keys]])] if duel else []
 
 
-def scoring_page(decision: Decision) -> str:
-    """Which version scored what."""
-    scored = decision.evidence["batches"]
-    rows = [(batch[:12], count) for batch, count in scored.items()]
-    parts = [table(("batch", "rows"), rows)] if rows else ["Nothing was due."]
-    return page(f"Scoring of {decision.pipeline}", _cell(decision.reason) + ".", [*parts, "**Next:** monitoring."])
+def scoring_page(decision: Decision, delivered: Sequence[tuple[str, int, int]] = ()) -> str:
+    """Which version scored what, and what went where: the outputs' kinds, batches and rows."""
+    left = decision.evidence.get("unscored", {})
+    rows = [(batch[:12], count, left.get(batch, 0)) for batch, count in decision.evidence["batches"].items()]
+    parts = [table(("batch", "rows", "not scored"), rows)] if rows else ["Nothing was due."]
+    parts += [table(("delivered to", "batches", "rows"), delivered)] if delivered else []
+    return page(f"Scoring of {decision.pipeline}", cell(decision.reason) + ".", [*parts, "**Next:** monitoring."])
 
 
 def monitoring_page(
@@ -140,7 +130,7 @@ def reconciliation_page(pipeline: str, repairs: Sequence[str], unknown: Sequence
     """What was repaired and how the invariants stand."""
     broken = [check for check in checks if not check.passed]
     lead = f"{len(checks) - len(broken)} of {len(checks)} invariants hold." if checks else "Nothing was checked."
-    parts = [*_repairs(repairs), *(f"Could not look at {_cell(line)}" for line in unknown), checks_table(checks)]
+    parts = [*_repairs(repairs), *(f"Could not look at {cell(line)}" for line in unknown), checks_table(checks)]
     return page(f"Reconciliation of {pipeline}", lead, parts)
 
 
@@ -170,7 +160,7 @@ def simulation_rows(lines: Sequence[Standing]) -> list[tuple[str, ...]]:
 
 
 def _repairs(lines: Sequence[str]) -> list[str]:
-    return ["**Repaired after a crash:**\n\n" + "\n".join(f"- {_cell(line)}" for line in lines)] if lines else []
+    return ["**Repaired after a crash:**\n\n" + "\n".join(f"- {cell(line)}" for line in lines)] if lines else []
 
 
 def _rules(counts: Mapping[str, int]) -> str:
@@ -180,21 +170,8 @@ def _rules(counts: Mapping[str, int]) -> str:
 
 def answer(decision: Decision) -> list[str]:
     """Reason and next step: they stand above the tables, where a page begins, not below a scroll."""
-    return [f"**Why:** {_cell(decision.reason)}", f"**Next:** {_next(decision)}"]
+    return [f"**Why:** {cell(decision.reason)}", f"**Next:** {_next(decision)}"]
 
 
 def _next(decision: Decision) -> str:
     return _NEXT.get(decision.outcome, "See the journal.").replace("{pipeline}", decision.pipeline)
-
-
-def number(value: Number) -> str:
-    """Four digits of a number, the text of anything else, and nothing for None."""
-    return f"{value:.4g}" if isinstance(value, float) else str("" if value is None else value)
-
-
-def _cell(value: object) -> str:
-    text = number(value) if isinstance(value, float) else str(value)
-    # Backslashes first, or one before a bar would undo the bar's own; a picture would be fetched from its address.
-    for harmful, harmless in (("\\", "\\\\"), ("|", "\\|"), ("<", "&lt;"), ("![", "!\\[")):
-        text = text.replace(harmful, harmless)
-    return " ".join(text.split())

@@ -6,7 +6,7 @@ Reads entries only; the words of a page's parts stand in `dossiers`, the hash ch
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from tasks.core import dossiers
+from tasks.core import dossiers, markdown
 from tasks.core.errors import NotFound
 from tasks.core.journal import verify_chain
 from tasks.core.results import Check, Decision, JournalEntry, Verdict
@@ -131,13 +131,13 @@ def explanation_page(entries: Sequence[JournalEntry], entry: JournalEntry) -> st
     parts += _told("What it came from", came_from(entries, entry))
     parts += _told("What it led to", led_to(entries, entry))
     parts.append(_place(entries, entry))
-    return dossiers.page(f"Decision {entry.sequence} of {decision.pipeline}: {decision.kind}", lead, parts)
+    return markdown.page(f"Decision {entry.sequence} of {decision.pipeline}: {decision.kind}", lead, parts)
 
 
 def _facts(decision: Decision) -> list[str]:
     plain = {name: value for name, value in decision.evidence.items() if isinstance(value, str | int | float)}
     facts = [*plain.items(), *([("run", decision.run_id)] if decision.run_id else [])]
-    return [dossiers.table(("fact", "value"), facts)] if facts else []
+    return [markdown.table(("fact", "value"), facts)] if facts else []
 
 
 def _checks(decision: Decision) -> list[str]:
@@ -157,9 +157,9 @@ def _answers(told: Iterable[Any]) -> list[Check]:
 
 
 def _numbers(checks: Sequence[Check]) -> str:
-    rows = [(c.name, ", ".join(f"{key} {dossiers.number(value)}" for key, value in c.numbers.items()
+    rows = [(c.name, ", ".join(f"{key} {markdown.number(value)}" for key, value in c.numbers.items()
                                if value is not None)) for c in checks]  # fmt: skip
-    return dossiers.table(("check", "numbers"), [row for row in rows if row[1]])
+    return markdown.table(("check", "numbers"), [row for row in rows if row[1]])
 
 
 def _told(title: str, story: Sequence[JournalEntry]) -> list[str]:
@@ -176,7 +176,7 @@ def _told(title: str, story: Sequence[JournalEntry]) -> list[str]:
                 rows.append((f"{entry.sequence} … {same[-1].sequence}", decision.kind, decision.outcome, told))
         else:
             rows.append((entry.sequence, decision.kind, decision.outcome, decision.reason))
-    return [f"### {title}\n\n" + dossiers.table(("#", "stage", "outcome", "why"), rows)] if rows else []
+    return [f"### {title}\n\n" + markdown.table(("#", "stage", "outcome", "why"), rows)] if rows else []
 
 
 def _place(entries: Sequence[JournalEntry], entry: JournalEntry) -> str:

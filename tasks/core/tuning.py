@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import product
 
-from tasks.core import dossiers
+from tasks.core import markdown
 from tasks.core.comparison import Run, Standing, compare
 from tasks.core.dossiers import SIMULATION_HEAD, simulation_rows
 from tasks.core.durations import format_duration
@@ -153,12 +153,12 @@ def tuning_page(pipeline: str, metric: str, tuned: Tuned, snippet: str) -> str:
     """What was tried, what was chosen by when, and how it went on from there."""
     parts = [
         f"### From {tuned.cut:%Y-%m-%d} on: what came of it ({metric})\n\n"
-        + dossiers.table(TUNING_HEAD, tuning_rows(tuned.late)),
+        + markdown.table(TUNING_HEAD, tuning_rows(tuned.late)),
         f"### Before {tuned.cut:%Y-%m-%d}: what chose ({metric})\n\n"
-        + dossiers.table(TUNING_HEAD, tuning_rows(tuned.early)),
+        + markdown.table(TUNING_HEAD, tuning_rows(tuned.early)),
         *([f"To take it over, put this into the pipeline's file:\n\n```yaml\n{snippet}```"] if snippet else []),
     ]
-    return dossiers.page(f"Thresholds of {pipeline}", tuned.verdict, parts)
+    return markdown.page(f"Thresholds of {pipeline}", tuned.verdict, parts)
 
 
 TUNING_HEAD = ("thresholds or policy", *SIMULATION_HEAD[1:-2])

@@ -112,7 +112,7 @@ def promoted_once(facts: dict[str, Any]) -> None:
 
 def scored_once(facts: dict[str, Any]) -> None:
     batches = [batch["accepted"] for batch in facts["batches"]]
-    assert facts["predictions"] == {"rows": sum(batches), "twice": 0}
+    assert facts["predictions"] == {"rows": sum(batches), "twice": 0, "delivered": sum(batches)}
 
 
 def triggered_once(facts: dict[str, Any]) -> None:

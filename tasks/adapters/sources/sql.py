@@ -3,7 +3,6 @@
 How far it was taken in stands in the names of the deliveries, which the store keeps: nothing else remembers it.
 """
 
-import os
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from tasks.adapters import databases
 from tasks.adapters.sources import inbox as inboxes
 from tasks.adapters.sources.files import Listing
 from tasks.adapters.sources.inbox import Watermark
@@ -66,7 +66,7 @@ class Sql(BaseModel):
         """
         inboxes.clear(inbox, ingested)
         last = inboxes.last_mark([*ingested, *(path.name for path in inboxes.waiting(inbox))])
-        engine = self._engine()
+        engine = databases.engine_of(self.url, "source.url")
         try:
             while (found := self._next(engine, last, as_of - self.lag)) is not None:
                 table, last = found
@@ -136,42 +136,17 @@ class Sql(BaseModel):
         end = None if found is None else inboxes.checked(found, self.watermark)
         return None if end == last else end  # a column that compares otherwise than it reads would never end
 
-    def _engine(self) -> "Engine":
-        from sqlalchemy import create_engine
-        from sqlalchemy.exc import ArgumentError
-        from sqlalchemy.pool import NullPool
-
-        try:
-            return create_engine(os.path.expandvars(self.url), poolclass=NullPool)
-        except ImportError as error:
-            raise ConfigInvalid(f"source.url needs a driver that is not installed: {error.name}.") from None
-        except ArgumentError:  # an unknown dialect is one, too
-            raise ConfigInvalid(
-                "source.url is no address that SQLAlchemy knows; write dialect+driver://user:$PASSWORD@host/database."
-            ) from None
-
     @contextmanager
     def _answering(self) -> Iterator[None]:
         """Turns what the database says into our errors, without addresses, passwords or cells."""
-        from sqlalchemy.exc import DBAPIError, InterfaceError, NoSuchTableError, OperationalError
+        from sqlalchemy.exc import NoSuchTableError
 
+        refused = "to read the source ({kind}). Correct source.table, query or watermark, or the rights of its user."
         try:
-            yield
+            with databases.answering("the source", "source.url", refused, SourceUnavailable):
+                yield
         except NoSuchTableError:
             raise ConfigInvalid(f"The database has no table {self.table!r}. Correct source.table.") from None
-        except DBAPIError as error:
-            kind = type(error.orig).__name__
-            # SQLite calls a wrong name or a wrong query operational, too.
-            refused = any(word in str(error.orig) for word in ("no such", "syntax error"))
-            if isinstance(error, OperationalError | InterfaceError) and not refused:
-                raise SourceUnavailable(
-                    f"The database of the source did not answer ({kind}). "
-                    "Check that it runs and that source.url is right, then run again."
-                ) from None
-            raise ConfigInvalid(
-                f"The database refuses to read the source ({kind}). "
-                "Correct source.table, query or watermark, or the rights of its user."
-            ) from None
 
 
 def _table(names: list[str], rows: Collection[Any]) -> "pa.Table":

@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections import Counter
+from contextlib import closing
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
@@ -77,7 +78,17 @@ def _repeats(session: Any, table: str) -> dict[str, int]:
 def _scored(session: Any) -> dict[str, int]:
     found = session.store.read("predictions", ["_row_id", "model_version"])
     twice = int(found.duplicated().sum()) if len(found) else 0
-    return {"rows": len(found), "twice": twice}
+    return {"rows": len(found), "twice": twice, "delivered": _delivered(session.pipeline)}
+
+
+def _delivered(pipeline: str) -> int:
+    """The rows of the pipeline's output, one for each id."""
+    import sqlite3
+
+    path = load_settings().home / "sources" / f"{pipeline}.db"
+    with closing(sqlite3.connect(f"file:{path}?mode=rwc", uri=True)) as database:
+        tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return int(database.execute("SELECT count(*) FROM scores").fetchone()[0]) if tables else 0
 
 
 def _flow_runs(pipeline: str) -> dict[str, Any]:

@@ -41,6 +41,7 @@ metric: roc_auc
 performance: {{window: 31d, max_loss: 0.15}}
 drift: {{window: 31d}}
 governor: {{cooldown: 1d, min_new_labels: 100}}
+scoring: {{outputs: [{{kind: sql, url: "sqlite:///{folder}.db", table: scores}}]}}
 """
 
 

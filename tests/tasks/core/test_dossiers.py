@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tasks.core import dossiers
+from tasks.core import dossiers, markdown
 from tasks.core.results import Check, Decision, Verdict, Window
 
 NOW = datetime(2024, 5, 1, tzinfo=UTC)
@@ -66,7 +66,7 @@ def test_tables_keep_their_shape_and_nothing_becomes_markup(text):
 
 
 def test_reasons_stay_readable():
-    assert dossiers.table(("a", "b"), [("x < 1 | y", 0.123456), ("C:\\dir", 5)]) == (
+    assert markdown.table(("a", "b"), [("x < 1 | y", 0.123456), ("C:\\dir", 5)]) == (
         "| a | b |\n|---|---|\n| x &lt; 1 \\| y | 0.1235 |\n| C:\\\\dir | 5 |"
     )
 
