@@ -5,9 +5,10 @@ from datetime import datetime
 from prefect import flow
 
 from config.schema import PipelineConfig
+from config.setup import setup_of
 from flows.naming import is_step, run_name
 from flows.running import begin_run
-from tasks import evidence, promotion, reporting
+from tasks import carding, evidence, promotion, reporting
 from tasks.adapters.leases import Lease
 from tasks.adapters.registry import ModelVersion
 from tasks.core import dossiers
@@ -40,7 +41,8 @@ def promotion_flow(pipeline: str, version: int, as_of: datetime | None = None) -
     gates = promotion.gates_of(decision)
     text = dossiers.promotion_page(decision, gates, version_links(pipeline, version, candidate.run_id))
     with reporting.only_shown():
-        promotion.annotate_version(session, candidate, decision, text)
+        promotion.annotate_version(session, candidate, decision)
+        carding.write_card(session, candidate, setup_of(config))
     reporting.show_page("promotion", pipeline, text)
     return decision.outcome, decision.reason
 

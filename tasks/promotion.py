@@ -157,11 +157,10 @@ def move_aliases(session: Session) -> Reign | None:
 
 
 @task(name="annotate version", **STEP)
-def annotate_version(session: Session, version: ModelVersion, decision: Decision, text: str) -> None:
-    """Put the decision and its page onto the version's page in MLflow."""
+def annotate_version(session: Session, version: ModelVersion, decision: Decision) -> None:
+    """Put the decision onto the version's page in MLflow."""
     tags = {"keepfit.decision": decision.outcome, "keepfit.decision_reason": decision.reason}
     registry.tag_version(session.pipeline, version.number, tags)
-    registry.describe_version(session.pipeline, version.number, text)
 
 
 @task(name="roll back", **STEP)

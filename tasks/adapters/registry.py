@@ -16,6 +16,7 @@ from tasks.core.estimators import TRUSTED_TYPES
 
 MODEL_FILE = "model.skops"
 CHAMPION, PREVIOUS, CANDIDATE, CHALLENGER = "champion", "previous", "candidate", "challenger"
+_DESCRIPTION = 5_000  # characters, in databases that count them
 
 
 @dataclass(frozen=True)
@@ -173,6 +174,8 @@ def tag_version(pipeline: str, number: int, tags: Mapping[str, Any]) -> None:
 
 
 def describe_version(pipeline: str, number: int, text: str) -> None:
-    """Write the description that the version's page in MLflow shows."""
+    """Write the description that the version's page in MLflow shows; more than it can hold is cut off at a line."""
+    if len(text) > _DESCRIPTION:
+        text = text[: _DESCRIPTION - 4].rpartition("\n")[0] + "\n\n…"
     with answering():
         client().update_model_version(pipeline, str(number), description=text)
