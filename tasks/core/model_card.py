@@ -27,7 +27,16 @@ def model_card(known: Known, *, brief: bool = False) -> str:
         *([] if brief else [_section("Life so far", _life(known))]),
     ]
     title = f"Model card: {known.pipeline}, version {known.version}"
-    return page(title, f"Written from records, none of them by hand. Whole: `keepfit card {known.pipeline}`.", parts)
+    return page(title, f"{_judged(known)} Written from records; anew: `keepfit card {known.pipeline}`.", parts)
+
+
+def _judged(known: Known) -> str:
+    entry = known.judgement()
+    if entry is None:
+        return f"Version {known.version} was not judged yet."
+    rival = entry.decision.evidence.get("replaces")
+    against = f" against champion {rival}" if rival else ", with no champion"
+    return f"Version {known.version} was **{entry.decision.outcome}**{against}: {cell(entry.decision.reason)}."
 
 
 def score_line(card: Scorecard) -> str:
@@ -96,8 +105,7 @@ def _evaluation(known: Known) -> str:
     gates = [(gate["name"], gate["verdict"], gate["reason"]) for gate in entry.decision.evidence["gates"]]
     promised = known.tags.get("keepfit.promised")
     lead = f"It promised {float(promised):.4g} on its evaluation rows. " if promised else ""
-    told = f"{lead}Its newest judgement: **{entry.decision.outcome}** ({cell(entry.decision.reason)})."
-    return f"{told} All of it: {known.explains(entry)}.\n\n" + table(("gate", "verdict", "why"), gates)
+    return f"{lead}All of its newest judgement: {known.explains(entry)}.\n\n" + table(("gate", "verdict", "why"), gates)
 
 
 def _life(known: Known) -> str:

@@ -221,7 +221,7 @@ def test_mlflow_shows_the_models_versions_aliases_and_decisions(demo: Demo, visi
     assert champion.inner_text() != previous.inner_text()
     visitor.read()
     champion.get_by_role("link", name=re.compile(r"^Version \d+$")).click()
-    visitor.sees("beats_champion", "keepfit.snapshot", "champion")
+    visitor.sees("beats_champion", "keepfit.snapshot", "champion", "Model card", "ML Test Score")
     assert re.search(r"Version \d+ was promoted against champion \d+", visitor.read())
     page.get_by_role("button", name="Close").filter(visible=True).first.click()
     kept(visitor, "mlflow-model", pictures)

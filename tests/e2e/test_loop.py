@@ -60,6 +60,19 @@ def test_every_invariant_holds_after_the_demo(demo: Demo) -> None:
     assert verified.stdout.count("pass") >= 9
 
 
+def test_the_champions_card_tells_a_score_with_a_proof_for_each_point(demo: Demo) -> None:
+    told = demo.keepfit("card", "subscriptions", "--output", str(demo.home / "card.md"))
+    assert told.returncode == 0, told.stdout + told.stderr
+    card = (demo.home / "card.md").read_text("utf-8")
+    score = re.search(r"\*\*([\d.]+)\*\* of 7, the least of its sections", card)
+    assert score, card
+    assert float(score[1]) >= 3, card
+    proofs = re.findall(r"`keepfit explain subscriptions (\d+)`", card)
+    assert len(proofs) >= 8, card
+    journal = demo.journal()
+    assert {journal[int(at) - 1]["kind"] for at in proofs} >= {"ingestion", "monitoring", "promotion"}
+
+
 def test_a_second_training_on_the_same_snapshot_fits_nothing_and_registers_nothing(demo: Demo) -> None:
     trained = next(e for e in reversed(demo.journal()) if e["kind"] == "training")
     again = demo.keepfit("run", "training", "subscriptions", "--as-of", trained["as_of"], "--reason", "the same again")
