@@ -16,6 +16,7 @@ from tasks.core.estimators import TRUSTED_TYPES
 
 MODEL_FILE = "model.skops"
 CHAMPION, PREVIOUS, CANDIDATE, CHALLENGER = "champion", "previous", "candidate", "challenger"
+BANNED = "keepfit.banned"
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,11 @@ class ModelVersion:
     def sha256(self) -> str:
         """Of the model file, as written down when it was registered."""
         return self.tags.get("keepfit.sha256", "")
+
+    @property
+    def banned(self) -> str:
+        """Why it must not be served any more, by its tag; "" for one that may. What the journal says is in `bans`."""
+        return self.tags.get(BANNED, "")
 
 
 def save_model(run_id: str, model: Any, signature_rows: Any, requirements: list[str]) -> str:
