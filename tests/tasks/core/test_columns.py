@@ -306,4 +306,4 @@ def test_an_optional_column_may_lack_and_its_values_are_missing_then():
     pd.DataFrame({"a": [1, 2], "b": [1.5, None], "c": ["x", None], "d": pd.to_datetime(["2024-01-01", None])}),
 ])  # fmt: skip
 def test_values_of_any_type_have_the_text_that_converts_to_them(frame):
-    assert texts_of(frame).values.tolist() == [["1", "1.5", "x", "2024-01-01T00:00:00"], ["2", "", "", ""]]
+    assert texts_of(frame).to_numpy().tolist() == [["1", "1.5", "x", "2024-01-01T00:00:00"], ["2", "", "", ""]]
