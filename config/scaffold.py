@@ -3,34 +3,47 @@
 Only text is made here. Looking at data is `tasks.core.profile`'s, writing the file is the command's.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 
 from config.flow_yaml import comment, flow, outward
-from tasks.core.columns import RESERVED_PREFIX
+from config.scaffold_columns import columns_part, validation_part
 from tasks.core.durations import format_duration
-from tasks.core.profile import ColumnProfile, Profile
+from tasks.core.profile import Profile
 
 _DAY = timedelta(days=1)
 _STRETCHES = (7 * _DAY, 14 * _DAY, 30 * _DAY)
 _WHOLE, _QUARTER, _EVALUATED_ROWS = 14 * _DAY, 4, 250
 _HISTORIES = (90 * _DAY, 180 * _DAY, 270 * _DAY)
-_LISTED_CATEGORIES = 20
 _FEWEST_NEW_LABELS, _MARGIN = 100, 0.01
 
 
-def scaffold(name: str, profile: Profile, path: str, pattern: str = "*.csv", separator: str = ",") -> str:
+@dataclass(frozen=True)
+class Files:
+    """What is not usual about the files; `optional` are columns that some of them lack or leave empty."""
+
+    encoding: str = ""
+    optional: Collection[str] = ()
+    labels: Mapping[str, object] | None = None
+    """The section of labels that come in files of their own."""
+
+
+def scaffold(
+    name: str, profile: Profile, path: str, pattern: str = "*.csv", separator: str = ",", files: Files | None = None
+) -> str:
     """YAML of a pipeline called `name` over the files `pattern` in the folder `path`.
 
     It loads with `config.load` unless the data itself allow no pipeline (no feature is left, reserved names); then
     loading says what is wrong.
     """
-    stretch = _stretch(profile)
+    stretch, files = _stretch(profile), files or Files()
     lines = [
         *_head(name, profile),
-        *_source(path, pattern, separator),
-        *_columns(profile),
-        *_validation(profile),
+        *_source(path, pattern, separator, files.encoding),
+        *_labels(files.labels),
+        *columns_part(profile, files.optional, files.labels is not None),
+        *validation_part(profile),
         *_split(profile, stretch),
         *_gates(profile),
         *_watch(profile, stretch),
@@ -67,9 +80,10 @@ def _head(name: str, profile: Profile) -> Iterator[str]:
     yield f"metric: {profile.metric}"
     if profile.positive is not None:
         yield f"positive: {flow(profile.positive)}  # the class whose probability is predicted"
+        yield f"negatives: {flow(list(profile.negatives))}  # any other text of the target is quarantined"
 
 
-def _source(path: str, pattern: str, separator: str) -> Iterator[str]:
+def _source(path: str, pattern: str, separator: str, encoding: str) -> Iterator[str]:
     yield ""
     yield "# Every new file in this folder is one batch; a content that was seen before is taken once."
     yield "source:"
@@ -78,59 +92,20 @@ def _source(path: str, pattern: str, separator: str) -> Iterator[str]:
     yield f"  pattern: {flow(pattern)}"
     if separator != ",":
         yield f"  separator: {flow(separator)}"
+    if encoding:
+        yield f"  encoding: {flow(encoding)}  # it is no UTF-8; LOOK: are all letters right?"
+
+
+def _labels(labels: Mapping[str, object] | None) -> Iterator[str]:
     yield ""
+    if labels:
+        yield "# Labels come in files of their own and belong to their events by an id."
     yield "labels:"
+    if labels:
+        yield from (f"  {key}: {flow(value)}" for key, value in labels.items())
+        return
     yield "  kind: column"
     yield "  delay: 0s  # LOOK: how long after the event is the target really known? Too short a delay is a leak, too."
-
-
-def _columns(profile: Profile) -> Iterator[str]:
-    yield ""
-    yield "# role: feature, target, time, id, protected (kept, never a feature) or ignore (not even stored)."
-    yield "columns:"
-    for column in profile.columns:
-        yield f"  {comment('; '.join(column.evidence))}"
-        if column.name.startswith(RESERVED_PREFIX):
-            yield f"  {comment(f'{column.name} is left out: names that begin with an underscore belong to Keepfit')}"
-            continue
-        entry: dict[str, object] = {"name": column.name, "role": column.role, "type": column.type}
-        extra: dict[str, object] = {"required": True} if column.role in {"time", "id"} else {}
-        extra |= {"missing": ["", *column.missing_words]} if column.missing_words else {}
-        extra |= {"format": column.format} if column.format and column.role != "ignore" else {}
-        extra |= {"hours_from": column.hours_from} if column.hours_from else {}
-        yield f"  - {flow({**entry, **extra})}"
-    if profile.calendar:
-        yield ""
-        yield "# Parts of the event's local time that no column holds already; `timezone` of the time says which."
-        yield f"calendar: [{', '.join(profile.calendar)}]"
-
-
-def _validation(profile: Profile) -> Iterator[str]:
-    yield ""
-    yield "validation:"
-    yield "  max_quarantined_share: 0.3  # a batch with more bad rows than this is refused whole"
-    rules = [rule for column in profile.columns if (rule := _expectation(column))]
-    if not rules:
-        return
-    yield "  # Observed ranges, widened by their own width, and observed categories. Replace them by what you know."
-    yield "  expectations:"
-    yield from rules
-
-
-def _expectation(column: ColumnProfile) -> str | None:
-    if column.role != "feature" or column.name.startswith(RESERVED_PREFIX):
-        return None
-    arguments: dict[str, object] = {"column": column.name}
-    if column.low is not None and column.high is not None:
-        width = column.high - column.low
-        low = max(column.low - width, 0.0) if column.low >= 0 else column.low - width
-        arguments |= {"min_value": outward(low, -1), "max_value": outward(column.high + width, 1)}
-        return f"    - {{expect: ExpectColumnValuesToBeBetween, arguments: {flow(arguments)}, on_fail: quarantine}}"
-    if column.categories and len(column.categories) <= _LISTED_CATEGORIES:
-        arguments["value_set"] = list(column.categories)
-        # A new category is news, not a fault: drift sees it as well.
-        return f"    - {{expect: ExpectColumnValuesToBeInSet, arguments: {flow(arguments)}, on_fail: warn}}"
-    return None
 
 
 def _split(profile: Profile, stretch: timedelta | None) -> Iterator[str]:

@@ -71,7 +71,7 @@ class Schedule(BaseModel):
 class Schedules(BaseModel):
     """The timetable of a pipeline, by flow. A flow without an entry runs only on demand.
 
-    Promotion has no entry: it follows a training and is never due by the clock.
+    Promotion and approval have no entry: they follow a training and people, and are never due by the clock.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -164,7 +164,8 @@ class PipelineConfig(_Section):
     def suite(self) -> Suite:
         """What deliveries are held against beyond their columns."""
         classes = Classes(self.positive, self.negatives, self.problem == "binary")
-        return Suite(self.validation.expectations, self.validation.max_quarantined_share, classes)
+        rules = self.validation
+        return Suite(rules.expectations, rules.max_quarantined_share, classes, rules.repeats)
 
     @property
     def target(self) -> Column | None:

@@ -3,6 +3,7 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 from tasks.adapters.expectations import Expectation
+from tasks.core.batches import Repeats
 from tasks.core.columns import Column
 from tasks.core.sentinel.policy import Policy
 
@@ -14,6 +15,12 @@ class Validation(BaseModel):
 
     max_quarantined_share: float = Field(
         default=0.3, ge=0, le=1, description="A batch with a larger share of refused rows is refused whole."
+    )
+    repeats: Repeats = Field(
+        default="as_rows",
+        description="as_rows: a row that repeats an earlier one of its delivery to the letter is a row as any other, "
+        "and where there is an id all rows of it are quarantined. set_aside: the first one counts, the others are "
+        "quarantined (row:repeated) and do not count for max_quarantined_share.",
     )
     expectations: tuple[Expectation, ...] = ()
     sentinel: Policy = Field(

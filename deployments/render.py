@@ -89,6 +89,18 @@ FLOWS = (
         (("version", "the model version in MLflow to judge, for example 3"), ("as_of", AS_OF)),
     ),
     DeployedFlow(
+        "approval",
+        "A person's answer to what was proposed (`governor: {mode: approve}`): the version is promoted or the "
+        "retraining starts, if the evidence is still what was judged. Each refusal names its rule.",
+        (
+            ("decision", "the number of the proposal in the journal, as its page and `keepfit proposals` show it"),
+            ("who", "who answers; with four eyes two different people have to"),
+            ("why", "why, for the journal"),
+            ("answer", "approve or refuse"),
+            ("digest", "how the digest of the evidence that you read begins; empty: as the journal has it"),
+        ),
+    ),
+    DeployedFlow(
         "scoring", "Scores the rows that the champion has not scored yet and publishes them in `predictions`, once."
     ),
     DeployedFlow(

@@ -62,7 +62,7 @@ def _ingest_labels(config: PipelineConfig, session: Session, path: Path, lease: 
     if delivery is None or not isinstance(config.labels, FolderLabels):
         return None
     judged = ingestion.judge_labels(session, delivery, config.labels, config.suite.classes)
-    names = (config.labels.id, config.labels.label, config.labels.known_at)
+    names = (config.labels.id, config.labels.label, config.labels.known_at or batches.DELIVERED_AT)
     tables = batches.late_label_tables(judged, delivery, names, config.positive)
     ingestion.publish_batch(session, delivery, tables, lease)
     return ingestion.record_batch(session, delivery.batch_id)

@@ -28,7 +28,7 @@ def promotion_flow(pipeline: str, version: int, as_of: datetime | None = None) -
         as_of: The moment as which the run decides, with a time zone; empty means now.
 
     Returns:
-        The outcome (promoted or refused) and the reason.
+        The outcome (promoted, refused, or proposed, where people have to approve it) and the reason.
     """
     config, session = begin_run(pipeline, as_of)
     with session.hold("promotion") as lease:
@@ -51,8 +51,9 @@ def _judge(config: PipelineConfig, session: Session, candidate: ModelVersion, le
     champion = promotion.read_champion(session)
     seed = config.search.seed
     found = evidence.gather_evidence(session, candidate, champion, config.metric, config.gates, seed)
-    judged = promotion.judge_candidate(config.gates, found, config.first_champion)
-    return promotion.record_promotion(session, candidate, champion, judged, lease)
+    ban = promotion.read_ban(session, candidate)
+    judged = promotion.judge_candidate(config.gates, found, config.first_champion, ban)
+    return promotion.record_promotion(session, candidate, champion, judged, lease, config.governor)
 
 
 def reconsider(config: PipelineConfig, session: Session) -> tuple[str, str] | None:
@@ -60,7 +61,7 @@ def reconsider(config: PipelineConfig, session: Session) -> tuple[str, str] | No
 
     A pipeline that only observes or suggests promotes nothing by itself: there a person asks for the promotion.
     """
-    if config.governor.mode != "auto":
+    if config.governor.mode not in {"auto", "approve"}:
         return None
     waiting = promotion.find_challenger(session)
     return None if waiting is None else promotion_flow(session.pipeline, waiting, session.as_of)

@@ -21,7 +21,7 @@ from tasks.core.errors import DataRejected
 from tasks.core.features import EVENT_TIME, ROW_ID
 from tasks.core.printable import printable
 from tasks.core.results import Decision
-from tasks.core.rows import refuse_unusable, shape_faults, time_faults
+from tasks.core.rows import refuse_unusable, repeated_rows, shape_faults, time_faults
 from tasks.retrying import STEP
 from tasks.session import Session
 
@@ -69,7 +69,12 @@ def judge_events(
         frame, faults = _typed(session, delivery, text, columns)
     except DataRejected as error:
         return batches.unreadable(error.rule, str(error))
-    answer = expectations.validate(frame, [*expectations.always(columns), *suite.expectations])
+    again = text.index[:0]
+    if suite.repeats == "set_aside":  # the first of them is judged as if it had come alone
+        again = repeated_rows(text, columns)
+        faults = {rule: [n for n in numbers if n not in again] for rule, numbers in faults.items()}
+        faults[batches.REPEATED] = list(again)
+    answer = expectations.validate(frame.drop(again), [*expectations.always(columns), *suite.expectations])
     fault_point("ingestion.validated")
     target = next((column.name for column in columns if column.role == "target"), None)
     judged = _judged(frame, faults | answer.rows, answer, target, suite)
@@ -119,8 +124,10 @@ def judge_labels(session: Session, delivery: Delivery, labels: FolderLabels, cla
     columns = [
         Column(name=labels.id, role="id", type="string", required=True),
         Column(name=labels.label, role="feature", type=kind, required=True),
-        Column(name=labels.known_at, role="time", type="datetime", required=True),
     ]
+    if labels.known_at is not None:
+        form = labels.known_format
+        columns.append(Column(name=labels.known_at, role="time", type="datetime", required=True, format=form))
     try:
         text = labels.read(session.store.raw_path(delivery.sha256))
         refuse_unusable(text, columns)
@@ -128,7 +135,11 @@ def judge_labels(session: Session, delivery: Delivery, labels: FolderLabels, cla
         return batches.unreadable(error.rule, str(error))
     converted = convert(text, columns)
     frame, faults = converted.frame, converted.faults | shape_faults(text, [column.name for column in columns])
-    known = time_faults(frame[labels.known_at].dropna(), columns[-1], session.now, "known_at")
+    known = {}
+    if labels.known_at is None:
+        frame[batches.DELIVERED_AT] = batches.event_times(frame, columns, session.as_of)
+    else:
+        known = time_faults(frame[labels.known_at].dropna(), columns[-1], session.now, "known_at")
     answer = expectations.validate(frame, expectations.always(columns))
     return _judged(frame, faults | known | answer.rows, answer, labels.label, Suite(classes=classes))
 

@@ -16,7 +16,7 @@ from tasks.adapters import drift_metrics, drift_reports, labelled, orchestrator,
 from tasks.adapters.drift_metrics import DriftMeasurement
 from tasks.adapters.faults import fault_point
 from tasks.adapters.registry import ModelVersion
-from tasks.core import championship, fitting, observations
+from tasks.core import approval, championship, fitting, observations
 from tasks.core.data_signals import data_signals
 from tasks.core.drift import Drift, judge_drift
 from tasks.core.features import EVENT_TIME, ROW_ID, Features
@@ -197,21 +197,25 @@ def decide_remedy(
         past=past_evidence(entries, version.number, session.as_of),
     )  # fmt: skip
     remedy = choose_remedy(triggers, evidence)
-    governed = _govern(session, governor, entries, new_labels) if remedy.kind == "retrain" else None
+    governed = ask_governor(session, governor, entries, new_labels) if remedy.kind == "retrain" else None
     told = {"champion_age_s": age.total_seconds(), "new_labels": new_labels}
-    return _record(session, observations.decide(context, seen, remedy, governed, told))
+    return _record(session, observations.decide(context, seen, remedy, governed, told), governor)
 
 
 @task(name="decide first training", **STEP)
 def decide_first_training(session: Session, context: Context, governor: Governor) -> Decision:
     """Without a champion: ask for the first training, under the governor's limits like any other."""
     new_labels = labelled.count_after(session.store, datetime.min.replace(tzinfo=UTC), session.as_of)
-    governed = _govern(session, governor, session.journal.entries(), new_labels)
-    return _record(session, observations.decide(context, None, observations.FIRST, governed))
+    governed = ask_governor(session, governor, session.journal.entries(), new_labels)
+    return _record(session, observations.decide(context, None, observations.FIRST, governed), governor)
 
 
-def _record(session: Session, decision: Decision) -> Decision:
+def _record(session: Session, decision: Decision, governor: Governor) -> Decision:
     """Write the decision, and that the circuit breaker is open when that is what stands in the way."""
+    if decision.outcome == observations.PROPOSED:
+        now = championship.reign(session.journal.entries())
+        bound = approval.terms(governor.approval, now.receipt if now else 0, session.now, decision.evidence)
+        decision = replace(decision, evidence=bound)
     written = session.record(decision).decision
     fault_point("monitoring.decided")
     governed = written.evidence.get("governor")
@@ -221,7 +225,8 @@ def _record(session: Session, decision: Decision) -> Decision:
     return written
 
 
-def _govern(session: Session, governor: Governor, entries: Sequence[JournalEntry], new_labels: int) -> Check:
+def ask_governor(session: Session, governor: Governor, entries: Sequence[JournalEntry], new_labels: int) -> Check:
+    """Whether a retraining may start now, by the governor's limits and the pipeline's history."""
     live = session.leases.holder(f"training/{session.pipeline}") is not None
     past = championship.past_trainings(entries, live)
     return govern(governor, history=past, now=session.as_of, new_labels=new_labels, lease_held=live)

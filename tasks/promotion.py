@@ -1,10 +1,9 @@
-"""Task wrappers of the promotion stage: judge, write the receipt, move the aliases; and roll back."""
+"""Task wrappers of the promotion stage: judge, write the receipt, move the aliases."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from datetime import datetime, timedelta
+from typing import Any
 
 from prefect import task
 
@@ -12,14 +11,18 @@ from tasks.adapters import labelled, registry
 from tasks.adapters.faults import fault_point
 from tasks.adapters.leases import Lease
 from tasks.adapters.registry import ModelVersion
-from tasks.core import challenger, championship
-from tasks.core.championship import PROMOTED, REFUSED, ROLLED_BACK, Reign
-from tasks.core.errors import NoChampion, NoReceipt, NotFound, StoreConflict
+from tasks.core import approval, bans, challenger, championship
+from tasks.core.championship import PROMOTED, PROPOSED, REFUSED, Reign
+from tasks.core.errors import NoReceipt, StoreConflict
 from tasks.core.gates import Gate, GateEvidence, judge_all
+from tasks.core.governor import Governor
 from tasks.core.ledger import RowSet
 from tasks.core.results import Check, Decision, Verdict
+from tasks.core.terms import frozen_by
 from tasks.retrying import STEP
 from tasks.session import Session
+
+_FREE = Governor()
 
 
 @dataclass(frozen=True)
@@ -74,10 +77,23 @@ def find_challenger(session: Session) -> int | None:
     return found.version if challenger.is_due(found.rows, rows) else None
 
 
+@task(name="read ban", **STEP)
+def read_ban(session: Session, version: ModelVersion) -> Check:
+    """Whether a version was taken back for good."""
+    return bans.judge_ban(session.journal.entries(), version.number)
+
+
 @task(name="judge candidate", **STEP)
-def judge_candidate(gates: Sequence[Gate], evidence: GateEvidence, first_champion: str) -> Judgement:
-    """Every gate's answer and what they add up to; all gates run, whatever the first one says."""
+def judge_candidate(
+    gates: Sequence[Gate], evidence: GateEvidence, first_champion: str, ban: Check | None = None
+) -> Judgement:
+    """Every gate's answer and what they add up to; all gates run, whatever the first one says.
+
+    `ban`: what is known of a ban of the version; a ban is answered like a gate, and named only where there is one.
+    """
     answers = judge_all(gates, evidence)
+    if ban is not None and not ban.passed:
+        answers = (*answers, ban)
     has = {"present": True, "none": False}.get(evidence.champion_state)
     fault_point("promotion.judged")
     answer = championship.may_promote(answers, has_champion=has, first_champion=first_champion)
@@ -107,20 +123,28 @@ def record_promotion(
     champion: ModelVersion | None,
     judged: Judgement,
     lease: Lease,
+    governor: Governor = _FREE,
 ) -> Decision:
-    """The receipt: written before any alias moves, so that a crash in between can be finished or never began."""
-    now = _reign_before(session, "promotion")
+    """The receipt: written before any alias moves, so that a crash in between can be finished or never began.
+
+    Where the governor asks for people, or freezes promotions now, a passing judgement is a proposal instead.
+    """
+    now = reign_before(session, "promotion")
     answer, chosen = judged.answer, judged.row_set
-    evidence = {
+    waits = _why_it_waits(governor, session.now) if answer.passed else ""
+    evidence: dict[str, Any] = {
         "version": candidate.number, "sha256": candidate.sha256, "replaces": champion.number if champion else None,
         "rows": {"count": chosen.rows, "digest": chosen.digest} if chosen else None,
         "question": judged.question, "gates": [asdict(gate) for gate in judged.gates],
     }  # fmt: skip
+    if waits:
+        evidence = approval.terms(governor.approval, now.receipt if now else 0, session.now, evidence)
     decision = Decision(
         # A version that was refused may be judged again, as of a later moment.
         key=f"promotion:{candidate.number}:{now.receipt if now else 0}:{session.as_of.isoformat()}",
-        pipeline=session.pipeline, kind="promotion", verdict=answer.verdict, reason=answer.reason, as_of=session.as_of,
-        outcome=PROMOTED if answer.passed else REFUSED, evidence=evidence, run_id=session.run_id,
+        pipeline=session.pipeline, kind="promotion", verdict=answer.verdict, as_of=session.as_of,
+        reason=answer.reason + waits, evidence=evidence,
+        outcome=REFUSED if not answer.passed else PROPOSED if waits else PROMOTED, run_id=session.run_id,
         window=chosen.window if chosen else None,  # what the holdout ledger counts by
     )  # fmt: skip
     session.leases.check(lease)
@@ -129,7 +153,14 @@ def record_promotion(
     return written
 
 
-def _reign_before(session: Session, kind: str) -> Reign | None:
+def _why_it_waits(governor: Governor, now: datetime) -> str:
+    if governor.mode == "approve":
+        return "; people have to approve it"
+    freeze = frozen_by(governor.approval.freeze, now)
+    return f"; nothing is promoted from {freeze}: people may approve it after that" if freeze else ""
+
+
+def reign_before(session: Session, kind: str) -> Reign | None:
     """Who stood before this run decided: its decision is there already where the answer to writing it was lost."""
     own = (kind, session.run_id, session.as_of)
     entries = [one for one in session.journal.entries()
@@ -161,24 +192,3 @@ def annotate_version(session: Session, version: ModelVersion, decision: Decision
     """Put the decision onto the version's page in MLflow."""
     tags = {"keepfit.decision": decision.outcome, "keepfit.decision_reason": decision.reason}
     registry.tag_version(session.pipeline, version.number, tags)
-
-
-@task(name="roll back", **STEP)
-def roll_back(session: Session, to: int | None, who: str, why: str, lease: Lease) -> Decision:
-    """Write the rollback into the journal: the champion steps down for the previous one, or for a version by number."""
-    now = _reign_before(session, "rollback")
-    if now is None:
-        raise NoChampion(f"{session.pipeline} never had a champion, so there is nothing to roll back.")
-    target = to if to is not None else now.previous
-    if target is None:
-        raise NotFound(f"{session.pipeline} has no previous champion. Name a version: --to VERSION.")
-    version = registry.version_of(session.pipeline, target)
-    with TemporaryDirectory(prefix="keepfit-") as folder:
-        registry.fetch(session.pipeline, version, Path(folder))
-    decision = Decision(
-        key=f"rollback:{target}:{now.receipt}", pipeline=session.pipeline, kind="rollback", verdict=Verdict.PASS,
-        outcome=ROLLED_BACK, reason=f"{who}: {why}", as_of=session.as_of, run_id=session.run_id,
-        evidence={"version": target, "sha256": version.sha256, "replaces": now.champion, "who": who, "why": why},
-    )  # fmt: skip
-    session.leases.check(lease)
-    return session.record(decision).decision

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from prefect import task
 from prefect.logging import get_run_logger
 
-from tasks import ingestion, monitoring, promotion
+from tasks import approval, ingestion, monitoring, promotion
 from tasks.adapters import orchestrator, processes, registry, tracking
 from tasks.core import championship, invariants
 from tasks.core.errors import KeepfitError
@@ -35,7 +35,7 @@ def reconcile(session: Session) -> Repairs:
     """Finish or end what a killed run left: staged batches, aliases, unsent triggers, dead runs, half-written files."""
     done: list[str] = []
     unknown: list[str] = []
-    for repair in (_batches, _aliases, _triggers, _dead_mlflow_runs, _dead_flow_runs, _leftovers):
+    for repair in (_batches, _aliases, _proposals, _triggers, _dead_mlflow_runs, _dead_flow_runs, _leftovers):
         try:
             tried_again(lambda: done.extend(repair(session)))  # noqa: B023 - it is called here and now
         except KeepfitError as error:
@@ -69,6 +69,11 @@ def _aliases(session: Session) -> Iterator[str]:
     if found.get(registry.CHAMPION) != wanted.champion or found.get(registry.PREVIOUS) != wanted.previous:
         promotion.move_aliases.fn(session)
         yield f"the alias champion is version {wanted.champion}, as the journal says"
+
+
+def _proposals(session: Session) -> Iterator[str]:
+    if session.is_free("promotion"):
+        yield from approval.expire_proposals(session)
 
 
 def _triggers(session: Session) -> Iterator[str]:

@@ -146,7 +146,8 @@ def record_training(
     session: Session, outcome: str, reason: str, evidence: Mapping[str, Any], token: str | None
 ) -> Decision:
     """Write how this training ended into the journal; the token ties it to the breach that asked for it."""
-    verdict = {"promoted": Verdict.PASS, "postponed": Verdict.UNKNOWN}.get(outcome, Verdict.FAIL)
+    open_ends = {"postponed": Verdict.UNKNOWN, "proposed": Verdict.UNKNOWN}
+    verdict = {"promoted": Verdict.PASS, **open_ends}.get(outcome, Verdict.FAIL)
     decision = Decision(
         key=_key(session, outcome, token), pipeline=session.pipeline, kind="training",
         verdict=verdict, outcome=outcome, reason=reason, as_of=session.as_of, evidence={**evidence, "token": token},

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -53,18 +53,18 @@ def schema(
 
 def new(
     name: Annotated[str, typer.Argument(help="Name of the new pipeline: a-z, 0-9, - and _.")],
-    source: Annotated[Path, typer.Option("--from", help="A CSV file with history, or a folder of them.")],
+    source: Annotated[Path, typer.Option("--from", help="A CSV, JSON lines or Parquet file, or a folder of them.")],
     target: Annotated[str, typer.Option(help="The column that is to be predicted.")],
     time: Annotated[str | None, typer.Option(help="The column that tells when each row happened.")] = None,
-    separator: Annotated[str, typer.Option(help="Between the fields of a row.")] = ",",
-) -> None:
+    separator: Annotated[str | None, typer.Option(help="Between the fields; found out where not given.")] = None,
+    labels: Annotated[Path | None, typer.Option(help="A file or folder of labels, where they do not stand in the rows: "
+                                                     "an id, the target, when it became known.")] = None,
+) -> None:  # fmt: skip
     """Write a commented first pipeline file from data, and register its deployments if Prefect runs."""
     from config.load import load_file, pipeline_path
-    from config.scaffold import scaffold
     from config.schema import NAME
     from config.settings import load_settings
-    from tasks.adapters.sources import Folder
-    from tasks.core.profile import profile
+    from deployments.first_look import first_look
 
     settings = load_settings()
     if not NAME.fullmatch(name):
@@ -72,16 +72,13 @@ def new(
     path = pipeline_path(name, settings)
     if path.exists():
         raise ConfigInvalid(f"{path} exists already; choose another name, or edit that file.")
-    folder = Folder(path=str((source if source.is_dir() else source.parent).absolute()), separator=separator,
-                    pattern="*.csv" if source.is_dir() else source.name, settle="0s")  # fmt: skip
-    found = profile(_read_all(folder, source), target, time)
-    text = scaffold(name, found, folder.path, folder.pattern, separator)
+    found, text = first_look(name, source, target, time, separator, labels)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".part")
     unfinished.write_text(text, encoding="utf-8")
     unfinished.replace(path)
     load_file(path)
-    typer.echo(f"wrote {path}: {found.rows} rows looked at")
+    typer.echo(f"wrote {path}: {found.rows + found.repeated} rows looked at")
     for warning in found.warnings:
         typer.echo(f"  look: {warning}")
     for column in found.columns:
@@ -90,17 +87,6 @@ def new(
     _deploy(name)
     end = f" --to {found.end:%Y-%m-%d}" if found.end else ""
     typer.echo(f"Review the file, then replay its history through the loop: keepfit replay {name} --every 30d{end}")
-
-
-def _read_all(folder: Any, source: Path) -> Any:
-    import pandas as pd
-
-    if not source.exists():
-        raise ConfigInvalid(f"--from {source} does not exist; name a CSV file or a folder of CSV files.")
-    files = folder.listing(source).ready
-    if not files:
-        raise ConfigInvalid(f"--from {source} holds no *.csv file.")
-    return pd.concat([folder.read(file) for file in files], ignore_index=True)
 
 
 def _deploy(name: str) -> None:

@@ -55,12 +55,13 @@ def rollback(
     pipeline: Pipeline,
     to: Annotated[int | None, typer.Option(help="The version to go back to; the previous champion without it.")] = None,
     why: Annotated[str, typer.Option("--why", help="For the journal.")] = "no reason given",
+    ban: Annotated[bool, typer.Option("--ban", help="The version that steps down is never promoted again.")] = False,
 ) -> None:
     """Make the previous champion champion again; written into the journal with who and why."""
     connect(pipeline)
     from flows.rollback import rollback_flow
 
-    typer.echo(rollback_flow(pipeline, to, getpass.getuser(), why))
+    typer.echo(rollback_flow(pipeline, to, getpass.getuser(), why, ban))
 
 
 def verify(pipeline: Annotated[str | None, typer.Argument(help="Which; all if none is named.")] = None) -> None:

@@ -73,7 +73,7 @@ def always(columns: Sequence[Column]) -> tuple[Expectation, ...]:
             on_fail="refuse",
         )
         for column in columns
-        if column.role in {"feature", "time", "id", "target"}
+        if column.role in {"feature", "time", "id", "target"} and not column.optional
     ]
     if len(ids) == 1:
         rules.append(Expectation(expect="ExpectColumnValuesToBeUnique", arguments={"column": ids[0]}))

@@ -17,6 +17,7 @@ from tasks.core.estimators import TRUSTED_TYPES
 MODEL_FILE = "model.skops"
 CHAMPION, PREVIOUS, CANDIDATE, CHALLENGER = "champion", "previous", "candidate", "challenger"
 _DESCRIPTION = 5_000  # characters, in databases that count them
+BANNED = "keepfit.banned"
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,11 @@ class ModelVersion:
     def sha256(self) -> str:
         """Of the model file, as written down when it was registered."""
         return self.tags.get("keepfit.sha256", "")
+
+    @property
+    def banned(self) -> str:
+        """Why it must not be served any more, by its tag; "" for one that may. What the journal says is in `bans`."""
+        return self.tags.get(BANNED, "")
 
 
 def save_model(run_id: str, model: Any, signature_rows: Any, requirements: list[str]) -> str:

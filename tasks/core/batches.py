@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tasks.core.classes import Classes
 from tasks.core.columns import Column
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 BATCH = "batch:"
 """How the names of rules begin that refuse a delivery whole."""
+DELIVERED_AT = "_delivered_at"
+"""When labels became known that nothing else is said of."""
+REPEATED = "row:repeated"
+"""The rule of rows that repeat an earlier one of their delivery; set aside, they are no sign of a bad delivery."""
+Repeats = Literal["as_rows", "set_aside"]
 WHOLE_BATCH = -1
 """Row number of a quarantine entry that stands for a delivery whose rows could not even be counted."""
 
@@ -46,6 +51,7 @@ class Suite:
     expectations: Sequence[Any] = ()
     max_share: float = 1.0
     classes: Classes = field(default_factory=Classes)
+    repeats: Repeats = "as_rows"
 
 
 @dataclass(frozen=True)
@@ -91,7 +97,8 @@ def judge_rows(
     for rule, numbers in sorted(rules.items()):
         for number in dict.fromkeys(numbers):
             refused[number] = f"{refused[number]}; {rule}" if number in refused else rule
-    share = len(refused) / len(frame) if len(frame) else 0.0
+    repeated = sum(rule == REPEATED for rule in refused.values())
+    share = (len(refused) - repeated) / (len(frame) - repeated) if len(frame) > repeated else 0.0
     reasons = dict(refusals)
     if share > max_share:
         told = f"max_quarantined_share ({share:.0%} of rows refused, {max_share:.0%} allowed)"

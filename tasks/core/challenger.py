@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tasks.core.championship import PROMOTED, REFUSED, ROLLED_BACK
+from tasks.core.championship import PROMOTED, PROPOSED, REFUSED, ROLLED_BACK
 from tasks.core.results import JournalEntry, Verdict
 
 LOOKS = 4
@@ -16,7 +16,7 @@ LOOKS = 4
 GROWTH = 4 / 3
 """Rows since the last judgement, as a factor: a look costs confidence, so that a few more rows are not worth one."""
 
-_DECIDED = frozenset({PROMOTED, REFUSED, ROLLED_BACK})
+_DECIDED = frozenset({PROMOTED, PROPOSED, REFUSED, ROLLED_BACK})
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ def is_due(judged: Sequence[int], rows: int) -> bool:
 def waiting(entries: Sequence[JournalEntry]) -> Challenger | None:
     """Who waits, by the journal: the newest candidate, if no gate failed and the same champion still stands.
 
-    A newer candidate, a promotion or a rollback ends the waiting; so does a refusal on evidence. A judgement that
-    failed has decided nothing.
+    A newer candidate, a promotion, a proposal or a rollback ends the waiting; so does a refusal on evidence. A
+    judgement that failed has decided nothing.
     """
     decided = [entry.decision for entry in entries
                if entry.decision.kind in {"promotion", "rollback"} and entry.decision.outcome in _DECIDED]  # fmt: skip

@@ -1,12 +1,12 @@
 """Who is champion, by the journal: promotions and rollbacks are the truth, the registry's aliases follow them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tasks.core.governor import PastTraining
 from tasks.core.results import Check, Decision, JournalEntry, Verdict, overall
 
-PROMOTED, REFUSED, ROLLED_BACK = "promoted", "refused", "rolled back"
+PROMOTED, PROPOSED, REFUSED, ROLLED_BACK = "promoted", "proposed", "refused", "rolled back"
 
 
 @dataclass(frozen=True)
@@ -55,16 +55,14 @@ def past_trainings(entries: Sequence[JournalEntry], live: bool) -> list[PastTrai
     One whose candidate was promoted later, when more rows had come, ended in a promotion.
 
     Args:
-        entries: of the kinds `monitoring`, `training` and `promotion`, in order.
+        entries: of the kinds `monitoring`, `approval`, `training` and `promotion`, in order.
         live: whether a training of the pipeline runs now; if not, one that never reported its end has failed.
     """
-    crowned = {e.decision.evidence["version"] for e in entries
-               if (e.decision.kind, e.decision.outcome) == ("promotion", PROMOTED)}  # fmt: skip
-    trainings = [(e.decision, PROMOTED if e.decision.evidence.get("version") in crowned else e.decision.outcome)
-                 for e in entries if e.decision.kind == "training"]  # fmt: skip
+    later = _ends(entries)
+    trainings = [(e.decision, _end(e.decision, later)) for e in entries if e.decision.kind == "training"]
     ended = {decision.evidence.get("token"): outcome for decision, outcome in trainings}
     costs = _costs(entries)
-    triggered = [e.decision for e in entries if (e.decision.kind, e.decision.outcome) == ("monitoring", "triggered")]
+    triggered = [e.decision for e in entries if e.decision.outcome == "triggered"]
     past = []
     for number, decision in enumerate(triggered):
         last = number == len(triggered) - 1
@@ -75,6 +73,19 @@ def past_trainings(entries: Sequence[JournalEntry], live: bool) -> list[PastTrai
     past += [PastTraining(d.as_of, "promoted", d.evidence.get("cpu_seconds")) for d, outcome in trainings
              if outcome == PROMOTED and not d.evidence.get("token")]  # fmt: skip
     return sorted(past, key=lambda training: training.decided_at)
+
+
+def _ends(entries: Sequence[JournalEntry]) -> dict[int, str]:
+    """How the versions ended that were promoted, or proposed and not approved."""
+    ends = {PROMOTED: PROMOTED, "declined": REFUSED, "expired": REFUSED, "void": REFUSED}
+    return {d.evidence["version"]: ends[d.outcome] for d in (entry.decision for entry in entries)
+            if "promotion" in {d.kind, d.evidence.get("of")} and d.outcome in ends}  # fmt: skip
+
+
+def _end(training: Decision, ends: Mapping[int, str]) -> str:
+    """The training's own end, unless its candidate was promoted later, or its proposal came to nothing."""
+    later = ends.get(training.evidence.get("version", 0))
+    return later if later == PROMOTED or (later and training.outcome == PROPOSED) else training.outcome
 
 
 def _costs(entries: Sequence[JournalEntry]) -> dict[str, float]:

@@ -32,7 +32,11 @@ class Column(BaseModel):
     role: Role = Field(description="What the column may be used for.")
     type: ColumnType = Field(description="How its text is converted; what does not convert is quarantined.")
     required: bool = Field(default=False, description="A missing value is quarantined.")
+    optional: bool = Field(
+        default=False, description="A delivery may lack the column, or any value in it; its values are missing then."
+    )
     missing: tuple[str, ...] = Field(default=("",), description="The texts that mean: no value.")
+    decimal: Literal[".", ","] = Field(default=".", description="The decimal sign of a number's text.")
     format: str | None = Field(default=None, description="strptime format, or epoch_seconds, epoch_milliseconds.")
     timezone: str = Field(default="UTC", description="Zone of datetimes that carry no offset.")
     hours_from: str | None = Field(default=None, description="A column whose whole hours are added to this date.")
@@ -72,6 +76,10 @@ class Column(BaseModel):
             raise ValueError("hours_from belongs to the time column only")
         if self.role != "time" and {"earliest", "ahead"} & self.model_fields_set:
             raise ValueError("earliest and ahead belong to the time column only")
+        if self.decimal != "." and self.type != "number":
+            raise ValueError("decimal belongs to columns of type number only")
+        if self.optional and (self.required or self.role in {"time", "id", "target"}):
+            raise ValueError(f"a column that is required, or of role {self.role}, cannot be optional")
         return self
 
 
@@ -99,7 +107,7 @@ def convert(text: "pd.DataFrame", columns: Sequence[Column]) -> Converted:
     typed: dict[str, pd.Series] = {}
     faults: dict[str, list[int]] = {}
     for column in (column for column in columns if column.role != "ignore"):
-        raw = text[column.name]
+        raw = text[column.name] if column.name in text else pd.Series([None] * len(text), text.index, object)
         words = _plain(raw)  # a number or a truth value of Parquet reads the same as its text
         absent = words.isna() | words.isin(column.missing)
         hidden = words.map(hides) if column.type in {"category", "string"} else absent & False
@@ -110,6 +118,11 @@ def convert(text: "pd.DataFrame", columns: Sequence[Column]) -> Converted:
         faults |= {f"{rule}:{column.name}": list(text.index[broken]) for rule, broken in rules.items() if broken.any()}
         typed[column.name] = values
     return Converted(pd.DataFrame(typed, index=text.index), faults)
+
+
+def texts_of(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Every value as the text that `convert` reads it as; what is missing is "". Whatever types the columns have."""
+    return frame.apply(lambda column: _plain(column).fillna(""))
 
 
 def _not_there(raw: "pd.Series") -> "pd.Series":
@@ -132,8 +145,10 @@ def _as_text(value: object) -> object:
 
 def _as_it_came(column: Column, raw: "pd.Series") -> Column:
     # Dates that Parquet holds as such are read as such; the declared format is for texts.
+    # Numbers that Parquet holds as such have a point as their text, whatever sign is declared for texts.
     dated = raw.map(lambda value: hasattr(value, "isoformat") or value is None).all() if column.format else False
-    return column.model_copy(update={"format": None}) if dated else column
+    changed = ({"format": None} if dated else {}) | ({} if raw.dtype == object else {"decimal": "."})
+    return column.model_copy(update=changed)
 
 
 def _plain(raw: "pd.Series") -> "pd.Series":

@@ -20,6 +20,7 @@ _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 # Every text matches in one way at most, or a long one that does not match would be tried for hours.
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _ISO = r"[0-9]{4}(?:[0-9]{4}|[-/][0-9]{1,2}[-/][0-9]{1,2})(?:[T ][0-9T :.,+Zz-]*)?"
+_SWAPPED = str.maketrans(",.", ".,")
 _LONGEST_TIME = 64
 # What nobody sees or what does something to who reads it; two joiners belong to the letters of some scripts only.
 _HIDDEN = re.compile(
@@ -45,8 +46,11 @@ def _integer(words: "pd.Series", _: "Column") -> "pd.Series":
     return pd.Series(pd.array(whole, dtype="Int64"), words.index)
 
 
-def _number(words: "pd.Series", _: "Column") -> "pd.Series":
+def _number(words: "pd.Series", column: "Column") -> "pd.Series":
     import numpy as np
+
+    if column.decimal == ",":  # a point would be a thousands separator, or a number of another country: refused
+        words = words.map(lambda word: word.translate(_SWAPPED) if isinstance(word, str) else word)
 
     # Not pandas' own parser, which is off by one in the last place for a quarter of all numbers.
     valid = words.map(lambda word: isinstance(word, str) and _NUMBER.fullmatch(word) is not None).astype(bool)

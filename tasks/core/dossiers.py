@@ -7,27 +7,11 @@ from collections.abc import Mapping, Sequence
 
 from tasks.core.comparison import Run, Standing
 from tasks.core.markdown import cell, number, page, table
+from tasks.core.next_steps import NEXT
 from tasks.core.results import Check, Decision, Number, Verdict
 
 # Signs that any text font has: emoji are empty boxes where no emoji font is installed.
 _MARK = {Verdict.PASS: "✓ pass", Verdict.FAIL: "**✗ fail**", Verdict.UNKNOWN: "**? unknown**"}
-_NEXT = {
-    "quiet": "Nothing. The next check follows its schedule.",
-    "noted": "Nothing: the data changed and the model still does what it promised. The change is written down.",
-    "waiting": "Wait: labels or rows are still missing. The next check looks again.",
-    "alerted": "**Look at it**: something could not be judged, and nothing is done on a guess. See the reasons above.",
-    "broken data": "**Look at the source**: this data looks broken. Nothing is trained on it; see the columns above.",
-    "triggered": "A retraining run was started by this check. Its own page tells how it ends.",
-    "suppressed": "No retraining: a limit of the governor stands in the way. See `governor` in the pipeline's file.",
-    "breaker open": "**Look at the last trainings**: they promoted nothing, so none starts by itself any more. With "
-    "the cause mended, `keepfit run training {pipeline}`; its promotion closes the breaker.",
-    "failed": "**Look at it**: nothing could be decided, for the reason above. Mend that and run again.",
-    "promoted": "This version is champion now; the next scoring uses it. `keepfit rollback {pipeline}` takes it back.",
-    "postponed": "The champion stays, for now: a later check asks again, when there is more to learn from.",
-    "spared": "The champion stays. When this repeats, the circuit breaker opens: look at the data, not at the model.",
-    "quarantined": "**Look at the source**: have it corrected and delivered again. Is it right? See docs/sources.md.",
-    "refused": "The champion stays. If only evidence was lacking, more labels bring another look: see `gates`.",
-}
 
 
 def checks_table(checks: Sequence[Check]) -> str:
@@ -77,7 +61,7 @@ def training_page(
 
 def held_page(pipeline: str, reason: str, probed: Check, facts: Mapping[str, Number], outcome: str) -> str:
     """Why a retraining was asked for, and what the probe said that held it back before any search."""
-    parts = [f"**Why:** {cell(reason)}", f"**Next:** {_NEXT[outcome]}", checks_table([probed]),
+    parts = [f"**Why:** {cell(reason)}", f"**Next:** {NEXT[outcome]}", checks_table([probed]),
              table(("fact", "value"), list(facts.items()))]  # fmt: skip
     return page(f"Training of {pipeline}", f"No search, no candidate: the retraining was {outcome}.", parts)
 
@@ -174,4 +158,4 @@ def answer(decision: Decision) -> list[str]:
 
 
 def _next(decision: Decision) -> str:
-    return _NEXT.get(decision.outcome, "See the journal.").replace("{pipeline}", decision.pipeline)
+    return NEXT.get(decision.outcome, "See the journal.").replace("{pipeline}", decision.pipeline)

@@ -13,6 +13,7 @@ from tasks.core.column_types import Guess, as_time
 from tasks.core.errors import ConfigInvalid, DataRejected
 from tasks.core.leaks import Floats, find_leaks
 from tasks.core.metrics import Problem
+from tasks.core.strays import Span
 from tasks.core.suspicions import Suspicion, hour_column
 
 _BINARY = 2
@@ -54,8 +55,10 @@ def require(frame: pd.DataFrame, name: str) -> None:
         raise ConfigInvalid(f"The file has no column {name!r}.{hint}")
 
 
-def read_target(draft: Draft) -> tuple[Floats, Problem, str | None]:
+def read_target(draft: Draft, as_text: bool = False) -> tuple[Floats, Problem, str | None]:
     """The target as numbers (NaN = missing), the problem, and the text that counts as 1 where it is not 1 or true.
+
+    With `as_text` yes and no are texts as well, because no column says that they are of type boolean.
 
     Raises:
         DataRejected: the target is neither of two classes nor a number.
@@ -70,7 +73,8 @@ def read_target(draft: Draft) -> tuple[Floats, Problem, str | None]:
             f"The target {name} has {len(shares)} different texts; two classes or a number are allowed. "
             "Derive a column that says yes or no to one of them, and name it as the target."
         )
-    if numeric and (len(shares) > _BINARY or set(shares.index) == {0.0, 1.0}):
+    plain = set(shares.index) == {0.0, 1.0} and not (as_text and guess.type == "boolean")
+    if numeric and (len(shares) > _BINARY or plain):
         return guess.parsed.to_numpy(dtype=float), "binary" if len(shares) == _BINARY else "regression", None
     # Of two other numbers the larger counts as 1, of two texts the rarer one.
     positive = max(shares.index) if numeric else shares.index[-1]
@@ -78,6 +82,14 @@ def read_target(draft: Draft) -> tuple[Floats, Problem, str | None]:
     words = draft.text[name].where(guess.parsed.notna())
     draft.guesses[name] = replace(guess, type="category", parsed=words, evidence="two classes")
     return answer, "binary", str(words[guess.parsed == positive].iloc[0]).strip()
+
+
+def negative_words(draft: Draft, positive: str | None) -> tuple[str, ...]:
+    """The texts of the target that count as 0, where `positive` is one of them; any other is of no class."""
+    if positive is None:
+        return ()
+    words = draft.text[draft.target].where(draft.guesses[draft.target].parsed.notna()).dropna().map(str.strip)
+    return tuple(sorted(set(words) - {positive}))
 
 
 def choose_time(draft: Draft, named: str | None) -> None:
@@ -113,6 +125,25 @@ def mark_leaks(draft: Draft, answer: Floats, problem: Problem) -> None:
         for name in leak.columns:
             draft.roles.setdefault(name, Suspicion("ignore", f"LEAK: {leak.reason}"))
             draft.leaks.add(name)
+
+
+def open_questions(draft: Draft, answer: Floats, span: Span | None) -> tuple[str, ...]:
+    """What a person has to look at before the draft is used, a sentence each."""
+    said = []
+    if draft.time is None:
+        said.append("No column was found that says when a row happened: name one with --time if there is one.")
+    else:
+        undated = float(draft.guesses[draft.time].parsed.isna().mean())
+        said += [f"{undated:.2%} of the rows have no time and will be quarantined."] if undated else []
+    for side, rows in (("before", span.before), ("after", span.after)) if span else ():
+        said += [f"{rows} rows lie long {side} all others: is their time right?"] if rows else []
+    unlabelled = float(np.isnan(answer).mean())
+    said += [f"{unlabelled:.2%} of the rows have no target; they are scored, not learnt from."] if unlabelled else []
+    if not draft.open():
+        said.append(
+            "No column is left as a feature: look at the reasons beside the columns and give some their role back."
+        )
+    return tuple(said)
 
 
 def _as_numbers(guess: Guess) -> pd.Series:

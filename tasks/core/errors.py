@@ -11,6 +11,7 @@ KeepfitError
     ├── NotFound
     ├── NoChampion
     ├── NoReceipt
+    ├── ApprovalRefused
     ├── ArtefactMismatch
     ├── InvariantBroken
     └── LeaseLost
@@ -65,6 +66,10 @@ class NoChampion(TerminalError):
 
 class NoReceipt(TerminalError):
     """The registry's champion is not the journal's, which alone holds receipts; a person or the reconciler mends it."""
+
+
+class ApprovalRefused(TerminalError):
+    """A person's answer to a proposal does not count; the message names the rule that refuses it."""
 
 
 class ArtefactMismatch(TerminalError):

@@ -102,8 +102,8 @@ def _causes(known: _Index, entry: JournalEntry) -> Iterator[JournalEntry]:
     if decision.kind in {"trigger", "probe", "training"} and (token := evidence.get("token")):
         for kind in {"trigger": ("monitoring",), "probe": ("trigger",)}.get(decision.kind, ("trigger", "probe")):
             yield from known.about(kind, "token", token)
-    if decision.kind == "governor":
-        yield from known.keyed(evidence.get("rests_on", ()))
+    # What it names by key: a breaker's trainings, the proposal that people answered.
+    yield from known.keyed([*evidence.get("rests_on", ()), *filter(None, [evidence.get("proposal")])])
     if decision.kind == "promotion":
         # The training writes its end down after the promotion that it asked for.
         yield from known.about("training", "version", evidence.get("version"))[:1]

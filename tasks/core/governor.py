@@ -12,22 +12,25 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tasks.core.durations import Duration, format_duration
 from tasks.core.results import Check, Number, Verdict
+from tasks.core.terms import Approval
 
 NAME = "governor"
-Outcome = Literal["promoted", "refused", "failed", "running", "spared", "postponed"]
+Outcome = Literal["promoted", "refused", "failed", "running", "spared", "postponed", "proposed"]
 Rule = Literal["mode", "single_flight", "cooldown", "budget", "cpu_budget", "min_new_labels", "circuit_breaker"]
 
 
 class Governor(BaseModel):
     """Limits on retrainings that start by themselves; a person's own run on demand does not ask the governor.
 
-    observe: write down only. suggest: a person starts it. auto: start. At most `budget` starts in any `period`, and no
+    observe: write down only. suggest: a person starts it. approve: what would start or be promoted is a proposal that
+    waits for people (`approval`). auto: start. At most `budget` starts in any `period`, and no
     start once the trainings of a period have used `cpu_minutes` (without it, their cost does not count).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    mode: Literal["observe", "suggest", "auto"] = "auto"
+    mode: Literal["observe", "suggest", "approve", "auto"] = "auto"
+    approval: Approval = Approval()
     cooldown: Annotated[Duration, Field(ge=timedelta(0))] = timedelta(days=7)
     budget: int = Field(default=8, ge=0)
     cpu_minutes: float | None = Field(default=None, gt=0, allow_inf_nan=False)
@@ -42,6 +45,7 @@ class PastTraining:
 
     Two ends come before any search (`probe`). `spared`, it would not have helped, is a useless training like a refused
     one. `postponed`, it came too early, tells nothing of its use: the breaker does not count it, clock and budget do.
+    Nor does `proposed` before people have answered.
     """
 
     decided_at: datetime
@@ -49,7 +53,7 @@ class PastTraining:
     cpu_seconds: float | None = None
 
 
-_NO_ANSWER = frozenset({"running", "postponed"})
+_NO_ANSWER = frozenset({"running", "postponed", "proposed"})
 # A rule's answer: the rule, fail or unknown, the reason.
 _Objection = tuple[Rule, Verdict, str]
 
@@ -87,13 +91,20 @@ def govern(
     return Check(NAME, verdict, "; ".join(f"{name}: {why}" for name, _, why in objections), numbers)
 
 
+def may_be_proposed(governed: Check) -> bool:
+    """Whether nothing stands in the way of a retraining but that people have to approve it."""
+    return governed.numbers.get("mode") == "approve" and governed.numbers.get("rules") == "mode"
+
+
 def breaker_is_open(governed: Check) -> bool:
     """Whether the circuit breaker is among the rules that object, whichever of them names the refusal."""
     return "circuit_breaker" in str(governed.numbers.get("rules") or "").split("+")
 
 
 def _by_state(config: Governor, past: Sequence[PastTraining], lease_held: bool | None) -> Iterator[_Objection]:
-    if config.mode != "auto":
+    if config.mode == "approve":
+        yield "mode", Verdict.FAIL, "this pipeline is set to approve: a person has to approve it"
+    elif config.mode != "auto":
         yield "mode", Verdict.FAIL, f"this pipeline is set to {config.mode}; a person may run training on demand"
     if lease_held or any(training.outcome == "running" for training in past):
         yield "single_flight", Verdict.FAIL, "a training is under way; if it died, reconciliation ends it"

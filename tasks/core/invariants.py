@@ -117,14 +117,12 @@ def breaches_answered(entries: Sequence[JournalEntry]) -> list[str]:
     """I8: every breach has one outcome, and what was triggered was sent, once."""
     decisions = [entry.decision for entry in entries]
     sent = Counter(d.evidence.get("token") for d in decisions if d.kind == "trigger")
-    triggered = Counter(
-        d.evidence.get("token") for d in decisions if d.kind == "monitoring" and d.outcome == "triggered"
-    )
+    triggered = Counter(d.evidence.get("token") for d in decisions if d.outcome == "triggered")
     broken = [f"I8 the trigger {str(token)[:12]} was decided and not sent" for token in triggered if not sent[token]]
     broken += [f"I8 the trigger {str(token)[:12]} was sent {n} times" for token, n in sent.items() if n > 1]
     breaches = [d for d in decisions if d.kind == "monitoring" and d.evidence.get("remedy") == "retrain"]
     broken += [f"I8 the breach {d.key} has the outcome {d.outcome}" for d in breaches
-               if d.outcome not in {"triggered", "suppressed"}]  # fmt: skip
+               if d.outcome not in {"triggered", "proposed", "suppressed"}]  # fmt: skip
     return broken
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from tasks.core.governor import may_be_proposed
 from tasks.core.results import Check, Decision, Verdict, Window
 from tasks.core.triggers import Remedy, fire_token
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 PREDICTION, PREDICTION_TIME = "prediction", "_prediction_time"
 _OUTCOMES = {"none": "quiet", "note": "noted", "wait": "waiting", "alert": "alerted", "quarantine": "broken data"}
-TRIGGERED, SUPPRESSED = "triggered", "suppressed"
+TRIGGERED, SUPPRESSED, PROPOSED = "triggered", "suppressed", "proposed"
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def decide(
     governed: Check | None,
     facts: Mapping[str, Any] | None = None,
 ) -> Decision:
-    """The one journal row of a check: its outcome, and for a breach whether a retraining is triggered or suppressed.
+    """The one journal row of a check: its outcome; for a breach, is a retraining triggered, proposed or suppressed?
 
     Args:
         context: where and when.
@@ -122,8 +123,10 @@ def decide(
     outcome, reason = _OUTCOMES.get(remedy.kind, SUPPRESSED), remedy.reason
     if remedy.kind == "retrain":
         allowed = governed is not None and governed.passed
-        outcome = TRIGGERED if allowed else SUPPRESSED
-        reason = remedy.reason if allowed else f"{remedy.reason}; suppressed by {governed.reason if governed else '?'}"
+        waits = governed is not None and may_be_proposed(governed)
+        outcome = TRIGGERED if allowed else PROPOSED if waits else SUPPRESSED
+        told = "" if allowed else f"; {'proposed' if waits else 'suppressed'} by {governed.reason if governed else '?'}"
+        reason = remedy.reason + told
         token = fire_token(context.pipeline, context.version, context.window, remedy.signal or "")
         evidence |= {"token": token, "governor": asdict(governed) if governed else None}
     return Decision(

@@ -7,17 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-import numpy as np
 import pandas as pd
 
 from tasks.core.column_types import guess_type, read_times
 from tasks.core.columns import ColumnType, Role
-from tasks.core.drafting import Draft, choose_time, mark_leaks, read_target, require
+from tasks.core.drafting import Draft, choose_time, mark_leaks, negative_words, open_questions, read_target, require
 from tasks.core.errors import DataRejected
 from tasks.core.features import CalendarPart
-from tasks.core.leaks import Floats
 from tasks.core.metrics import MetricName, Problem
-from tasks.core.suspicions import calendar_part, suspect
+from tasks.core.strays import Span, sound_span, tells_rows_apart
+from tasks.core.suspicions import Suspicion, calendar_part, suspect
 
 MOST_ROWS = 100_000
 
@@ -27,7 +26,7 @@ class ColumnProfile:
     """One column: what it is, what it may be used for and why (`evidence`, sentences that hold no single row's value).
 
     `low` and `high` bound numbers, `spread` is their mean distance from the median, `categories` lists the texts of a
-    category; `hours_from` stands at the time only.
+    category; `hours_from` and `earliest` stand at the time only.
     """
 
     name: str
@@ -38,17 +37,22 @@ class ColumnProfile:
     distinct: int
     missing_words: tuple[str, ...] = ()
     format: str | None = None
+    decimal: str = "."
     low: float | None = None
     high: float | None = None
     spread: float | None = None
     categories: tuple[str, ...] = ()
     hours_from: str | None = None
+    earliest: datetime | None = None
     leak: bool = False
 
 
 @dataclass(frozen=True)
 class Profile:
-    """The draft of a pipeline: the problem, its metric, the columns, the time span [start, end] and open questions."""
+    """The draft of a pipeline: the problem, its metric, the columns, the time span [start, end] and open questions.
+
+    `rows` are those that are no repetition of another; `repeated` are those that are.
+    """
 
     rows: int
     looked_at: int
@@ -62,16 +66,20 @@ class Profile:
     start: datetime | None
     end: datetime | None
     warnings: tuple[str, ...] = ()
+    negatives: tuple[str, ...] = ()
+    repeated: int = 0
 
     def column(self, name: str) -> ColumnProfile:
         """The column of that name."""
         return next(column for column in self.columns if column.name == name)
 
 
-def profile(frame_text: pd.DataFrame, target: str, time: str | None = None) -> Profile:
+def profile(frame_text: pd.DataFrame, target: str, time: str | None = None, labels_by: str | None = None) -> Profile:
     """Look at a frame of texts ("" = missing) and propose roles, types, problem and metric.
 
     Expensive parts look at no more than MOST_ROWS evenly spaced rows; uniqueness and the time span are taken of all.
+    Rows that repeat another to the letter are left out where an id or the time tells rows apart. `labels_by` is the
+    column that labels of a file of their own belong to their events by.
 
     Raises:
         ConfigInvalid: `target` or `time` is not a column, or `time` cannot be read as a time.
@@ -81,30 +89,44 @@ def profile(frame_text: pd.DataFrame, target: str, time: str | None = None) -> P
         require(frame_text, name)
     if frame_text.empty:
         raise DataRejected("The file has a header and no rows. Give a file that holds some history.")
-    text = frame_text.iloc[:: -(-len(frame_text) // MOST_ROWS)].reset_index(drop=True)
+    single = frame_text.drop_duplicates(ignore_index=True)
+    repeated = len(frame_text) - len(single)
+    found, apart = _look(single, target, time, labels_by)
+    if repeated and not apart:
+        return _look(frame_text, target, time, labels_by)[0]
+    return replace(found, repeated=repeated)
+
+
+def _look(whole: pd.DataFrame, target: str, time: str | None, labels_by: str | None) -> tuple[Profile, bool]:
+    """The profile of all rows, and whether something tells them apart."""
+    text = whole.iloc[:: -(-len(whole) // MOST_ROWS)].reset_index(drop=True)
     draft = Draft(text, {str(name): guess_type(text[name]) for name in text.columns}, target)
-    answer, problem, positive = read_target(draft)
+    answer, problem, positive = read_target(draft, as_text=labels_by is not None)
     choose_time(draft, time)
-    draft.roles = suspect(frame_text, draft.guesses, draft.open(), draft.times())
+    if labels_by is not None:
+        draft.roles[labels_by] = Suspicion("id", "the labels of a file of their own belong to their events by it")
+    draft.roles |= suspect(whole, draft.guesses, draft.open(), draft.times(), labels_by is not None)
     mark_leaks(draft, answer, problem)
-    start, end = _span(frame_text, draft)
-    return Profile(
-        rows=len(frame_text),
+    span = _span(whole, draft)
+    found = Profile(
+        rows=len(whole),
         looked_at=len(text),
         target=target,
         problem=problem,
         metric="roc_auc" if problem == "binary" else "mae",
         positive=positive,
-        columns=tuple(_column(draft, name) for name in draft.guesses),
+        columns=tuple(_column(draft, name, span) for name in draft.guesses),
         calendar=_calendar(draft),
         time=draft.time,
-        start=start,
-        end=end,
-        warnings=_warnings(draft, answer),
+        start=span.start.to_pydatetime(warn=False) if span else None,
+        end=span.end.to_pydatetime(warn=False) if span else None,
+        warnings=open_questions(draft, answer, span),
+        negatives=negative_words(draft, positive),
     )
+    return found, tells_rows_apart(draft.times(), any(one.role == "id" for one in draft.roles.values()))
 
 
-def _column(draft: Draft, name: str) -> ColumnProfile:
+def _column(draft: Draft, name: str, span: Span | None) -> ColumnProfile:
     guess = draft.guesses[name]
     missing = float(guess.parsed.isna().mean())
     number = guess.type in {"integer", "number"}
@@ -122,12 +144,17 @@ def _column(draft: Draft, name: str) -> ColumnProfile:
         distinct=int(guess.parsed.nunique()),
         missing_words=guess.missing_words,
         format=guess.format,
+        decimal=guess.decimal,
         low=float(guess.parsed.min()) if number else None,
         high=float(guess.parsed.max()) if number else None,
         spread=float((guess.parsed - guess.parsed.median()).abs().mean()) if number else None,
         categories=tuple(sorted(guess.parsed.dropna().unique())) if guess.type == "category" else (),
         leak=name in draft.leaks,
     )
+    if role == "time" and span and span.before:
+        said = f"{span.before} rows lie long before all others and are set aside (`earliest`)"
+        first = span.start.normalize().to_pydatetime(warn=False)
+        found = replace(found, earliest=first, evidence=(*found.evidence, said))
     return _beside_time(draft, found)
 
 
@@ -156,27 +183,9 @@ def _calendar(draft: Draft) -> tuple[CalendarPart, ...]:
     return tuple(part for part, wanted in useful.items() if wanted and part not in held)
 
 
-def _span(frame: pd.DataFrame, draft: Draft) -> tuple[datetime | None, datetime | None]:
+def _span(frame: pd.DataFrame, draft: Draft) -> Span | None:
     if draft.time is None:
-        return None, None
+        return None
     sampled = len(frame) > len(draft.text)
     times = read_times(frame[draft.time], draft.guesses[draft.time]) if sampled else draft.times()
-    if times is None or times.isna().all():
-        return None, None
-    return times.min().to_pydatetime(warn=False), times.max().to_pydatetime(warn=False)
-
-
-def _warnings(draft: Draft, answer: Floats) -> tuple[str, ...]:
-    said = []
-    if draft.time is None:
-        said.append("No column was found that says when a row happened: name one with --time if there is one.")
-    else:
-        undated = float(draft.guesses[draft.time].parsed.isna().mean())
-        said += [f"{undated:.2%} of the rows have no time and will be quarantined."] if undated else []
-    unlabelled = float(np.isnan(answer).mean())
-    said += [f"{unlabelled:.2%} of the rows have no target; they are scored, not learnt from."] if unlabelled else []
-    if not draft.open():
-        said.append(
-            "No column is left as a feature: look at the reasons beside the columns and give some their role back."
-        )
-    return tuple(said)
+    return None if times is None else sound_span(times)

@@ -18,12 +18,13 @@ Faults = dict[str, list[int]]
 
 def refuse_unusable(text: "pd.DataFrame", columns: Sequence[Column]) -> None:
     """Raise DataRejected where declared columns are not there, or hold lists or records."""
-    missing = [column.name for column in columns if column.name not in text]
+    missing = [column.name for column in columns if column.name not in text and not column.optional]
     if missing:
         raise DataRejected(
             f"columns are missing: {', '.join(missing)}. Deliver them, or change the pipeline's file.", "columns"
         )
-    nested = [c.name for c in columns if text[c.name].dtype == object and text[c.name].map(_is_nested).any()]
+    there = [column.name for column in columns if column.name in text]
+    nested = [name for name in there if text[name].dtype == object and text[name].map(_is_nested).any()]
     if nested:
         raise DataRejected(f"columns hold lists or records: {', '.join(nested)}. Deliver them flat.", "nested")
 
@@ -34,10 +35,20 @@ def _is_nested(value: Any) -> bool:
 
 def shape_faults(text: "pd.DataFrame", names: Sequence[str]) -> Faults:
     """Rows without any field (`row:no fields`), and the header again among the rows (`row:header`)."""
-    declared = text[list(names)]
-    header = (declared == list(names)).all(axis=1).astype(bool)
+    there = [name for name in names if name in text]
+    declared = text[there]
+    header = (declared == there).all(axis=1).astype(bool)
     empty = (declared.isna() | (declared == "")).all(axis=1)
     return _broken({"row:no fields": empty, "row:header": header})
+
+
+def repeated_rows(text: "pd.DataFrame", columns: Sequence[Column]) -> "pd.Index":
+    """Index labels of the rows that hold what an earlier row holds, in every column that is read."""
+    import pandas as pd
+
+    names = [column.name for column in columns if column.role != "ignore" and column.name in text]
+    values = pd.DataFrame({name: text[name].map(repr) for name in names}, index=text.index)
+    return text.index[values.duplicated()]
 
 
 def time_faults(times: "pd.Series", column: Column | None, now: datetime, name: str) -> Faults:

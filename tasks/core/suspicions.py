@@ -35,11 +35,12 @@ class Suspicion:
 
 
 def suspect(
-    whole: pd.DataFrame, guesses: Mapping[str, Guess], names: Sequence[str], times: pd.Series | None
-) -> dict[str, Suspicion]:
+    whole: pd.DataFrame, guesses: Mapping[str, Guess], names: Sequence[str], times: pd.Series | None,
+    has_id: bool = False,
+) -> dict[str, Suspicion]:  # fmt: skip
     """Suspicions about `names`; `whole` holds all rows as text, `guesses` and `times` the rows that are looked at.
 
-    The first column that can identify a row becomes the id; further ones are ignored.
+    The first column that can identify a row becomes the id, unless there is one; further ones are ignored.
     """
     found: dict[str, Suspicion] = {}
     for name in names:
@@ -51,7 +52,7 @@ def suspect(
             or _clock(guess, times)
             or _too_many(guess)
         )
-        if suspicion and suspicion.role == "id" and any(s.role == "id" for s in found.values()):
+        if suspicion and suspicion.role == "id" and (has_id or any(s.role == "id" for s in found.values())):
             suspicion = Suspicion("ignore", f"{suspicion.reason}; another column is the id already")
         if suspicion:
             found[name] = suspicion

@@ -34,6 +34,7 @@ def test_the_deployed_surface():
         "flows.ingestion.ingestion_flow": (*common, []),
         "flows.training.training_flow": (*common, [weekly]),
         "flows.promotion.promotion_flow": (*common, []),
+        "flows.approval.approval_flow": (*common, []),
         "flows.scoring.scoring_flow": (*common, []),
         "flows.monitoring.monitoring_flow": (*common, []),
         "flows.cycle.cycle_flow": (*common, [hourly]),
@@ -55,7 +56,7 @@ def test_a_paused_schedule_says_so_and_a_running_one_leaves_the_switch_to_the_ui
 
 
 def test_slugs_are_unique_and_do_not_depend_on_the_timing():
-    everywhere = {flow.name: Schedule(every="1h") for flow in FLOWS if flow.name != "promotion"}
+    everywhere = {flow.name: Schedule(every="1h") for flow in FLOWS if flow.name not in {"promotion", "approval"}}
     changed = {flow: Schedule(cron="0 1 * * *") for flow in everywhere}
     slugs = [entry["slug"] for spec in deployments([pipeline(**everywhere)]) for entry in spec["schedules"]]
     assert len(slugs) == len(set(slugs)) == 6
@@ -71,7 +72,7 @@ def test_the_text_is_the_deployments_and_prefect_accepts_it():
     assert content["deployments"] == deployments(two)
     assert render(reversed(two)) == text
     model = PrefectYamlModel.model_validate(content)
-    assert [deployment.name for deployment in model.deployments] == ["b"] * 7 + ["churn"] * 7
+    assert [deployment.name for deployment in model.deployments] == ["b"] * len(FLOWS) + ["churn"] * len(FLOWS)
     assert model.pull == []
 
 
@@ -99,5 +100,5 @@ def test_the_form_names_describes_and_types_every_parameter(deployed):
     for name, field in fields.items():
         assert field.get("description"), f"{function}: no description of {name}; add it to Args: of the docstring"
         assert field.keys() & {"type", "anyOf", "allOf", "$ref", "enum"}, f"{function}: no type of {name}"
-    # Nothing but what the deployment does not already fill in has to be typed.
-    assert set(schema.get("required", [])) <= {"pipeline", "version"}
+    # Nothing but what the deployment does not already fill in has to be typed; an answer is a person's own words.
+    assert set(schema.get("required", [])) <= {"pipeline", "version", "decision", "who", "why"}

@@ -88,7 +88,7 @@ def test_the_deployments_page_lists_every_deployment_with_its_schedule(
     demo: Demo, visitor: Visitor, pictures: Path
 ) -> None:
     visitor.page.set_viewport_size({"width": 1800, "height": 780})  # narrower ones fold a long schedule into "+1"
-    visitor.go(f"{demo.prefect}/deployments", until="7 Deployments")
+    visitor.go(f"{demo.prefect}/deployments", until=f"{len(FLOWS)} Deployments")
     rows = {flow.name: row_of(visitor, flow.name) for flow in FLOWS}
     for row in rows.values():
         expect(row).to_have_count(1)
@@ -104,7 +104,7 @@ def test_the_deployments_page_lists_every_deployment_with_its_schedule(
 
 def test_a_run_started_from_the_form_completes_on_the_worker_and_tells_its_story(demo: Demo, visitor: Visitor) -> None:
     page = visitor.page
-    visitor.go(f"{demo.prefect}/deployments", until="7 Deployments")
+    visitor.go(f"{demo.prefect}/deployments", until=f"{len(FLOWS)} Deployments")
     row_of(visitor, "monitoring").get_by_role("link", name="subscriptions").click()
     page.get_by_role("button", name="Run", exact=True).click()
     page.get_by_text("Custom run").click()

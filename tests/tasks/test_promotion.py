@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks import evidence, promotion, training
+from tasks import evidence, promotion, rollback, training
 from tasks.adapters import registry
 from tasks.adapters.store import Store
 from tasks.core.errors import ArtefactMismatch, LeaseLost, NoReceipt, ServerUnavailable, StoreConflict, TransientError
@@ -173,7 +173,7 @@ def test_who_lost_the_lease_writes_no_receipt_and_takes_nobody_back(session, con
     assert session.journal.entries("promotion") == []
     assert promotion.record_promotion.fn(*given, taken).outcome == "promoted"
     with pytest.raises(LeaseLost, match="publishes nothing more"):
-        promotion.roll_back.fn(session, candidate.number, "somebody", "a drill", lease)
+        rollback.roll_back.fn(session, candidate.number, "somebody", "a drill", lease)
     assert session.journal.entries("rollback") == []
     session.leases.release(taken)
 
@@ -190,7 +190,7 @@ def test_a_rollback_whose_answer_was_lost_is_one_rollback(tmp_path, monkeypatch,
     monkeypatch.setattr(registry, "version_of", lambda _, number: registry.ModelVersion(number, "", {}))
     monkeypatch.setattr(registry, "fetch", lambda *_: None)
     lease = session.leases.acquire("promotion/p", "this run", 60)
-    first, again = (promotion.roll_back.fn(session, to, "ann", "odd", lease) for _ in range(2))
+    first, again = (rollback.roll_back.fn(session, to, "ann", "odd", lease) for _ in range(2))
     assert again == first
     assert [entry.decision.kind for entry in session.journal.entries()] == ["promotion", "promotion", "rollback"]
 

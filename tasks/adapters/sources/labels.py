@@ -23,7 +23,12 @@ class FolderLabels(Files):
     kind: Literal["folder"] = "folder"
     id: str = Field(description="The column that holds the id of the event row.")
     label: str = Field(description="The column that holds the label.")
-    known_at: str = Field(description="The column that holds when the label became known (ISO 8601).")
+    known_at: str | None = Field(
+        default=None,
+        description="The column that holds when the label became known (ISO 8601, or known_format). Without one it is "
+        "known from its delivery on.",
+    )
+    known_format: str | None = Field(default=None, description="strptime format of known_at, or epoch_seconds, ...")
     delay: Duration = Field(default="0s", validate_default=True, description="When a label is due after its event.")
 
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tasks.core.columns import Column, convert
+from tasks.core.columns import Column, convert, texts_of
 
 QUICK = settings(max_examples=60, deadline=None)
 
@@ -276,3 +276,34 @@ def test_a_column_that_makes_no_sense_is_refused(wrong, message):
 def test_a_day_of_24_hours_apart_is_what_a_timezone_says():
     got = read(["2024-03-30", "2024-03-31", "2024-04-01"], "datetime", timezone="Europe/Berlin").frame["c"]
     assert got.diff().tolist()[1:] == [timedelta(hours=24), timedelta(hours=23)]
+
+
+def test_a_decimal_comma_is_read_where_it_is_declared_and_a_point_is_refused_there():
+    column = Column(name="x", role="feature", type="number", decimal=",")
+    converted = convert(pd.DataFrame({"x": ["1,5", "2", "1.5", "1.234,5", "-0,25"]}), [column])
+    assert converted.frame["x"].tolist()[:2] == [1.5, 2.0]
+    assert converted.faults == {"type:x": [2, 3]}
+    typed = convert(pd.DataFrame({"x": [1.5, 2.0]}), [column])  # as Parquet holds it
+    assert (typed.frame["x"].tolist(), typed.faults) == ([1.5, 2.0], {})
+
+
+def test_an_optional_column_may_lack_and_its_values_are_missing_then():
+    columns = [
+        Column(name="x", role="feature", type="number"),
+        Column(name="y", role="feature", type="integer", optional=True),
+    ]
+    converted = convert(pd.DataFrame({"x": ["1", "2"]}), columns)
+    assert converted.faults == {}
+    assert converted.frame["y"].isna().all()
+    for role, more in (("time", {"type": "datetime"}), ("id", {}), ("target", {}), ("feature", {"required": True})):
+        with pytest.raises(ValueError, match="cannot be optional"):
+            Column(**{"name": "x", "role": role, "type": "string", "optional": True} | more)
+    with pytest.raises(ValueError, match="decimal belongs to columns of type number only"):
+        Column(name="x", role="feature", type="integer", decimal=",")
+
+
+@pytest.mark.parametrize("frame", [
+    pd.DataFrame({"a": [1, 2], "b": [1.5, None], "c": ["x", None], "d": pd.to_datetime(["2024-01-01", None])}),
+])  # fmt: skip
+def test_values_of_any_type_have_the_text_that_converts_to_them(frame):
+    assert texts_of(frame).to_numpy().tolist() == [["1", "1.5", "x", "2024-01-01T00:00:00"], ["2", "", "", ""]]

@@ -106,7 +106,8 @@ def test_code_that_no_revision_names_is_not_reviewed(code):
 def test_the_card_tells_what_is_on_record():
     text = model_card(known())
     for told in ("Who cancels?", "4321", "depth = 3", "sliding (length = 30d)", "promised 0.8", "slices said so",
-                 "**4** of 7", "`keepfit explain p 4`", "`sex`", "rolled back", "was **promoted** against champion 1"):  # fmt: skip
+                 "was **promoted** against champion 1", "**4** of 7", "`keepfit explain p 4`", "`sex`", "rolled back",
+                 ):  # fmt: skip
         assert told in text, told
     assert len(model_card(known(), brief=True)) < 5_000
     assert "Monitor 7" not in model_card(known(), brief=True)

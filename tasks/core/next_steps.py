@@ -1,0 +1,27 @@
+"""What happens next after each outcome, or what a person has to do, as every page tells it."""
+
+NEXT = {
+    "quiet": "Nothing. The next check follows its schedule.",
+    "noted": "Nothing: the data changed and the model still does what it promised. The change is written down.",
+    "waiting": "Wait: labels or rows are still missing. The next check looks again.",
+    "alerted": "**Look at it**: something could not be judged, and nothing is done on a guess. See the reasons above.",
+    "broken data": "**Look at the source**: this data looks broken. Nothing is trained on it; see the columns above.",
+    "triggered": "A retraining run was started by this check. Its own page tells how it ends.",
+    "proposed": "**Decide**: it waits for people. `keepfit approve {pipeline} ID`, `keepfit refuse {pipeline} ID`, or "
+    "the deployment `approval` in the Prefect UI. Unanswered in time, it is refused.",
+    "approved once": "A second, different person has to approve it as well.",
+    "declined": "Nothing: people said no. The champion stays.",
+    "expired": "Nothing: nobody answered in time, which is a refusal. The next breach or training proposes anew.",
+    "void": "The champion stays: what was proposed rested on something that has changed. Judge the version again.",
+    "denied": "**Look at the rule** that is named above; the proposal still waits.",
+    "rolled back": "The champion before serves again. See `keepfit timeline {pipeline}`; train anew on newer rows.",
+    "suppressed": "No retraining: a limit of the governor stands in the way. See `governor` in the pipeline's file.",
+    "breaker open": "**Look at the last trainings**: they promoted nothing, so none starts by itself any more. With "
+    "the cause mended, `keepfit run training {pipeline}`; its promotion closes the breaker.",
+    "failed": "**Look at it**: nothing could be decided, for the reason above. Mend that and run again.",
+    "promoted": "This version is champion now; the next scoring uses it. `keepfit rollback {pipeline}` takes it back.",
+    "postponed": "The champion stays, for now: a later check asks again, when there is more to learn from.",
+    "spared": "The champion stays. When this repeats, the circuit breaker opens: look at the data, not at the model.",
+    "quarantined": "**Look at the source**: have it corrected and delivered again. Is it right? See docs/sources.md.",
+    "refused": "The champion stays. If only evidence was lacking, more labels bring another look: see `gates`.",
+}

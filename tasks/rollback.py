@@ -1,0 +1,59 @@
+"""Task wrapper that takes a champion back: into the journal first, from where the registry's aliases follow."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from prefect import task
+
+from tasks.adapters import registry
+from tasks.adapters.leases import Lease
+from tasks.core import bans
+from tasks.core.championship import ROLLED_BACK
+from tasks.core.errors import NoChampion, NotFound
+from tasks.core.results import Decision, Verdict
+from tasks.promotion import reign_before
+from tasks.retrying import STEP
+from tasks.session import Session
+
+
+@task(name="roll back", **STEP)
+def roll_back(  # noqa: PLR0913, PLR0917 - who takes what back, why, and on what evidence
+    session: Session,
+    to: int | None,
+    who: str,
+    why: str,
+    lease: Lease,
+    ban: bool = False,
+    evidence: Mapping[str, Any] | None = None,
+) -> Decision:
+    """Write the rollback into the journal: the champion steps down for the previous one, or for a version by number.
+
+    `ban`: the version that steps down is never promoted or gone back to again. `evidence`: what else it rests on.
+    """
+    now = reign_before(session, "rollback")
+    if now is None:
+        raise NoChampion(f"{session.pipeline} never had a champion, so there is nothing to roll back.")
+    target = to if to is not None else now.previous
+    if target is None:
+        raise NotFound(f"{session.pipeline} has no previous champion. Name a version: --to VERSION.")
+    if not (check := bans.judge_ban(session.journal.entries(), target)).passed:
+        raise NotFound(f"{session.pipeline} has no version {target} to go back to: {check.reason}")
+    version = registry.version_of(session.pipeline, target)
+    with TemporaryDirectory(prefix="keepfit-") as folder:
+        registry.fetch(session.pipeline, version, Path(folder))
+    decision = Decision(
+        key=f"rollback:{target}:{now.receipt}", pipeline=session.pipeline, kind="rollback", verdict=Verdict.PASS,
+        outcome=ROLLED_BACK, reason=f"{who}: {why}", as_of=session.as_of, run_id=session.run_id,
+        evidence={"version": target, "sha256": version.sha256, "replaces": now.champion, "who": who, "why": why,
+                  "banned": ban, **(evidence or {})},
+    )  # fmt: skip
+    session.leases.check(lease)
+    return session.record(decision).decision
+
+
+@task(name="ban version", **STEP)
+def ban_version(session: Session, number: int, why: str) -> None:
+    """Say on the version's page in MLflow that it is banned; the journal is what everything goes by."""
+    registry.tag_version(session.pipeline, number, {registry.BANNED: why})
