@@ -12,9 +12,9 @@ from prefect import task
 from tasks.adapters import cleanroom, orchestrator, registry, tracking
 from tasks.adapters.leases import Lease
 from tasks.core import championship, invariants
-from tasks.core.online import ONLINE
 from tasks.core.championship import Reign
 from tasks.core.errors import ArtefactMismatch, KeepfitError
+from tasks.core.online import ONLINE
 from tasks.core.results import Check, Decision, JournalEntry, Verdict, overall
 from tasks.retrying import STEP
 from tasks.session import Session

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 ONLINE = "online-"
 """How the batch ids of answers begin that were given online."""
 CHAMPION, SHADOW = "champion", "shadow"
-_INFORMATION = {"integer": "Int64", "number": "float64", "boolean": "boolean"}
+_DTYPES: dict[str, Any] = {"integer": "Int64", "number": "float64", "boolean": "boolean"}
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,13 @@ class Answer:
     prediction: float | None
     outside: Sequence[str] | None
     refused: str | None
-    values: Sequence[Any]
+    row: Sequence[Any]
 
 
 def log_line(answers: Sequence[Answer], columns: Sequence[Column], version: int, at: datetime, role: str) -> Any:
     """The JSON-ready line of answers that one version gave at one moment; the time stands in `_event_time` only."""
     kept = [place for place, column in enumerate(columns) if column.role != "time"]
-    rows = [[a.answer_id, a.row_id, a.event_time.isoformat(), a.prediction, a.refused, *(a.values[k] for k in kept)]
+    rows = [[a.answer_id, a.row_id, a.event_time.isoformat(), a.prediction, a.refused, *[a.row[k] for k in kept]]
             for a in answers]  # fmt: skip
     return {"version": version, "at": at.isoformat(), "role": role, "columns": [columns[k].name for k in kept],
             "rows": rows}  # fmt: skip
@@ -79,5 +79,5 @@ def _requests(rows: "pd.DataFrame", columns: Sequence[Column]) -> "pd.DataFrame"
     typed = rows[[ROW_ID, EVENT_TIME, "_batch_id", ANSWER_ID]].copy()
     for column in asked:
         cells = rows.reindex(columns=[column.name])[column.name]
-        typed[column.name] = cells.astype(_INFORMATION.get(column.type, "object"))
+        typed[column.name] = cells.astype(_DTYPES.get(column.type, "object"))
     return typed.assign(_ingested_at=rows["_at"])

@@ -22,7 +22,7 @@ class Ranges:
         found: list[list[str]] = [[] for _ in range(len(matrix))]
         for name, (low, high) in self.numerical.items():
             values = matrix[name].to_numpy()
-            for at in ((values < low) | (values > high)).nonzero()[0]:
+            for at in ((values < low) | (values > high)).nonzero()[0].tolist():
                 found[at].append(name)
         for name, known in self.categorical.items():
             for at, value in enumerate(matrix[name].to_numpy()):

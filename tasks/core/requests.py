@@ -25,7 +25,7 @@ _MOST = 10**18 - 1  # what a delivery may hold: eighteen digits
 _EXAMPLES: dict[str, Any] = {
     "integer": 3, "number": 2.5, "boolean": True, "category": "a", "string": "a", "datetime": "2026-01-31T12:00:00Z",
 }  # fmt: skip
-_DTYPES = {"integer": "Int64", "number": "float64", "boolean": "boolean"}
+_DTYPES: dict[str, Any] = {"integer": "Int64", "number": "float64", "boolean": "boolean"}
 
 
 def _plain(text: str) -> str:
@@ -100,7 +100,7 @@ def asked_of(columns: Sequence[Column], name: str, most: int) -> Asked:
         else:
             fields[f"f{number}"] = (kind if need else kind | None, Field(**settings))
     row = create_model(f"{name}_row", __config__=ConfigDict(strict=True, extra="forbid"), **fields)
-    rows = Annotated[list[row], Field(min_length=1, max_length=most)]  # type: ignore[valid-type]
+    rows = Annotated[list[row], Field(min_length=1, max_length=most)]
     batch = create_model(f"{name}_rows", __config__=ConfigDict(strict=True, extra="forbid"), rows=(rows, ...))
     return Asked(given, row, TypeAdapter(row), TypeAdapter(batch), _missing_of(given))
 
@@ -149,7 +149,7 @@ def _times(table: "pd.DataFrame", columns: Sequence[Column], times: list[datetim
     moments = pd.Series([time.astimezone(UTC) for time in given], index=table.index).astype("datetime64[us, UTC]")
     if column.hours_from:
         whole = event_times(table.assign(**{column.name: moments}), columns, now)
-        moments = whole.where([time is not None for time in times], moments)
+        moments = whole.where(pd.Series([time is not None for time in times], index=table.index), moments)
     if moments.isna().any():
         raise DataRejected("a time does not exist, or exists twice, in its zone", "time")
     return moments
