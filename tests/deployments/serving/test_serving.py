@@ -1,6 +1,7 @@
 """The real server on the real registry: what it answers, what it refuses, whom it follows, and what it writes down."""
 
 import json
+import os
 import signal
 
 import httpx
@@ -11,6 +12,7 @@ import pytest
 from pyarrow import ipc
 
 from benchmarks.ground import PIPELINE, SECOND, START, prepare, rows
+from benchmarks.serving_world import HEADERS, Served, mlflow, server, wait_until
 from config.load import load_pipeline
 from config.settings import load_settings
 from flows import promotion, rollback, scoring
@@ -19,7 +21,6 @@ from tasks.adapters import answers as log
 from tasks.adapters import labelled, registry
 from tasks.core.results import Window
 from tasks.verification import verify_invariants
-from tests.deployments.serving.world import HEADERS, Served, mlflow, server, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -95,18 +96,20 @@ def test_without_the_token_every_page_but_health_is_refused(served: Served):
 
 
 def test_errors_say_what_is_wrong_and_nothing_of_what_was_sent(served: Served):
-    secret = "S3CRET"
+    secret = "S3CRET"  # noqa: S105 - a mark to look for
     for body in ({"x": secret}, {secret: 1}, {"id": secret, "x": [secret]}, {"id": "\u202e" + secret}):
         answer = served.one(**body)
         assert answer.status_code == 422
         assert secret not in answer.text
         assert answer.json()["details"][0]["told"]
     post = served.client.post
-    assert post(f"/{PIPELINE}/predict", content=b"{" + secret.encode()).status_code == 422
+    kind = {"content-type": "application/json"}
+    broken = post(f"/{PIPELINE}/predict", content=b"{" + secret.encode(), headers=kind)
+    assert (broken.status_code, secret in broken.text) == (422, False)
     assert post(f"/{PIPELINE}/predict", content=b"x=1").status_code == 415
     assert post(f"/{PIPELINE}/predict/batch", json={"rows": []}).status_code == 422
     assert post(f"/{PIPELINE}/predict/batch", json={"rows": [{"id": "a", "x": 1, "z": 1}] * 1001}).status_code == 422
-    big = post(f"/{PIPELINE}/predict/batch", content=b" " * 5_000_001, headers={"content-type": "application/json"})
+    big = post(f"/{PIPELINE}/predict/batch", content=b" " * 5_000_001, headers=kind)
     assert big.status_code == 413
     assert post(f"/{PIPELINE}/predict/{secret}").status_code == 404
     assert served.one(when="1969-01-01T00:00:00Z").status_code == 422
@@ -167,7 +170,7 @@ def test_it_follows_promotions_and_rollbacks_and_outlives_mlflow(ground, trackin
     wait_until(lambda: "receipts" in served.ready()["why"], 15)
     assert served.one().json()["model_version"] == 2
     registry.move_alias(PIPELINE, registry.CHAMPION, 2)
-    tracking[1].send_signal(signal.SIGSTOP)
+    os.killpg(tracking[1].pid, signal.SIGSTOP)
     try:
         wait_until(lambda: not served.ready()["mlflow_answers"], 30)
         assert served.one().json()["model_version"] == 2
@@ -177,7 +180,7 @@ def test_it_follows_promotions_and_rollbacks_and_outlives_mlflow(ground, trackin
         with server(ground, tracking[0]) as again:
             assert again.ready()["version"] == 1
     finally:
-        tracking[1].send_signal(signal.SIGCONT)
+        os.killpg(tracking[1].pid, signal.SIGCONT)
     wait_until(lambda: served.ready()["mlflow_answers"], 30)
     assert served.ready()["why"] == ""
 
