@@ -135,9 +135,11 @@ def _crown(ground: Ground, version: Any, key: str, replaces: int) -> None:
     from tasks.core.results import Decision, Verdict
 
     session = ground.session(SECOND)
-    session.record(Decision(key=key, pipeline=PIPELINE, kind="promotion", verdict=Verdict.PASS, outcome=PROMOTED,
-                            reason="by the benchmark", as_of=SECOND, run_id="benchmark",
-                            evidence={"version": version.number, "sha256": version.sha256, "replaces": replaces}))  # fmt: skip
+    evidence = {"version": version.number, "sha256": version.sha256, "replaces": replaces}
+    session.record(Decision(
+        key=key, pipeline=PIPELINE, kind="promotion", verdict=Verdict.PASS, outcome=PROMOTED, reason="by the benchmark",
+        as_of=SECOND, run_id="benchmark", evidence=evidence,
+    ))  # fmt: skip
     registry.move_alias(PIPELINE, registry.CHAMPION, version.number)
 
 

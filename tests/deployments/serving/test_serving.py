@@ -2,7 +2,10 @@
 
 import json
 import os
+import re
 import signal
+import subprocess
+import sys
 
 import httpx
 import numpy as np
@@ -14,7 +17,7 @@ from pyarrow import ipc
 from benchmarks.ground import PIPELINE, SECOND, START, prepare, rows
 from benchmarks.serving_world import HEADERS, Served, mlflow, server, wait_until
 from config.load import load_pipeline
-from config.settings import load_settings
+from config.settings import PROJECT, load_settings
 from flows import promotion, rollback, scoring
 from tasks import online
 from tasks.adapters import answers as log
@@ -201,3 +204,16 @@ def test_the_log_sets_a_damaged_line_aside_and_drops_a_torn_end(tmp_path):
             assert others == [], "one process at a time"
         log.drop(group, keep=True)
     assert (tmp_path / "damaged" / group.name).is_dir()
+
+
+def test_whatever_the_openapi_page_allows_or_forbids_the_server_never_fails(served: Served):
+    command = [sys.executable, "-m", "schemathesis.cli", "run", f"{served.url}/openapi.json", "--max-examples", "12",
+               "--header", f"Authorization: {HEADERS['Authorization']}", "--seed", "7", "--no-color", "--checks",
+               "not_a_server_error,response_schema_conformance,content_type_conformance",
+               "--phases", "examples,coverage,fuzzing"]  # fmt: skip
+    before = served.client.get("/metrics").text
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False, cwd=PROJECT)
+    assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr[-2000:]
+    statuses = re.findall(r'keepfit_requests_total\{pipeline="p",status="(\d+)"\}', served.client.get("/metrics").text)
+    assert {"200", "422"} <= set(statuses), before
+    assert not [status for status in statuses if status >= "500"]
