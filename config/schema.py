@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from config.privacy import Privacy, refuse_unusable_privacy
 from config.runners import Runner, Threads
 from config.schedules import Schedules
 from config.targets import refuse_unusable_target
@@ -74,6 +75,7 @@ class PipelineConfig(_Section):
         description="The target's texts that count as 0; any other is quarantined. Where none is declared, a delivery "
         "with two different ones beside `positive` is refused.",
     )
+    privacy: Privacy = Privacy()
     validation: Validation = Validation()
     split: Split
     candidates: tuple[Candidate, ...] = Field(default=(Linear(), HistGradientBoosting(), RandomForest()), min_length=1)
@@ -141,6 +143,7 @@ class PipelineConfig(_Section):
             raise ValueError("positive belongs to a binary problem only")
         if targets:
             refuse_unusable_target(targets[0], self.problem, self.positive, self.negatives)
+        refuse_unusable_privacy(self.columns, self.privacy)
         if self.source.repeats:
             refuse_uncounted_repeats(self.columns, self.validation)
         return self
@@ -169,7 +172,8 @@ class PipelineConfig(_Section):
     def suite(self) -> Suite:
         """What deliveries are held against beyond their columns."""
         classes = Classes(self.positive, self.negatives, self.problem == "binary")
-        return Suite(self.validation.expectations, self.validation.max_quarantined_share, classes)
+        rules, share = self.validation.expectations, self.validation.max_quarantined_share
+        return Suite(rules, share, classes, self.privacy.protection)
 
     @property
     def target(self) -> Column | None:
