@@ -1,11 +1,18 @@
 """The section `privacy` of a pipeline's file: what becomes of personal values, and of those that nobody declared."""
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 from pydantic import BaseModel, ConfigDict, Field
 
+from config.flow_yaml import flow
 from tasks.core.columns import Column
 from tasks.core.privacy.classes import PersonalClass
-from tasks.core.privacy.policies import Policy
+from tasks.core.privacy.policies import DEFAULTS, Policy
 from tasks.core.privacy.protection import Protection, Undeclared
+
+if TYPE_CHECKING:
+    from tasks.core.profile import Profile
 
 
 class Privacy(BaseModel):
@@ -46,3 +53,19 @@ def refuse_unusable_privacy(columns: tuple[Column, ...], privacy: Privacy) -> No
     stored = {column.name for column in columns if column.role in {"id", "feature", "protected"}}
     if privacy.subject is not None and privacy.subject not in stored:
         raise ValueError(f"privacy.subject {privacy.subject} is no column with the role id, protected or feature")
+
+
+def private_section(profile: "Profile") -> Iterator[str]:
+    """Lines of a first pipeline file: what is proposed for the classes that were found in the data."""
+    found = sorted({column.privacy for column in profile.columns if column.privacy})
+    if not found:
+        return
+    yield ""
+    yield "# Personal data was found, so such columns are not even stored. Where one is needed after all (a mail as"
+    yield "# the id), give it another role: this is what becomes of its values then. Pseudonyms need KEEPFIT_PRIVACY_KEYS."
+    yield "privacy:"
+    yield "  policies:"
+    for kind in found:
+        yield f"    {kind}: {flow(DEFAULTS[kind].model_dump(exclude_none=True))}"
+    yield "  undeclared: quarantine  # a row with a mail, card, phone, ... where none is declared is refused"
+    yield "  max_undeclared_share: 0.05  # a column with more of them refuses the delivery"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from config.flow_yaml import comment, flow, outward
+from config.privacy import private_section
 from tasks.core.columns import RESERVED_PREFIX
 from tasks.core.durations import format_duration
 from tasks.core.profile import ColumnProfile, Profile
@@ -30,6 +31,7 @@ def scaffold(name: str, profile: Profile, path: str, pattern: str = "*.csv", sep
         *_head(name, profile),
         *_source(path, pattern, separator),
         *_columns(profile),
+        *private_section(profile),
         *_validation(profile),
         *_split(profile, stretch),
         *_gates(profile),
@@ -98,6 +100,7 @@ def _columns(profile: Profile) -> Iterator[str]:
         extra |= {"missing": ["", *column.missing_words]} if column.missing_words else {}
         extra |= {"format": column.format} if column.format and column.role != "ignore" else {}
         extra |= {"hours_from": column.hours_from} if column.hours_from else {}
+        extra |= {"privacy": column.privacy} if column.privacy else {}
         yield f"  - {flow({**entry, **extra})}"
     if profile.calendar:
         yield ""

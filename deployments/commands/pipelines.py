@@ -63,6 +63,7 @@ def new(
     from config.scaffold import scaffold
     from config.schema import NAME
     from config.settings import load_settings
+    from tasks.adapters.personal import survey
     from tasks.adapters.sources import Folder
     from tasks.core.profile import profile
 
@@ -74,7 +75,8 @@ def new(
         raise ConfigInvalid(f"{path} exists already; choose another name, or edit that file.")
     folder = Folder(path=str((source if source.is_dir() else source.parent).absolute()), separator=separator,
                     pattern="*.csv" if source.is_dir() else source.name, settle="0s")  # fmt: skip
-    found = profile(_read_all(folder, source), target, time)
+    rows = _read_all(folder, source)
+    found = profile(rows, target, time, survey(rows))
     text = scaffold(name, found, folder.path, folder.pattern, separator)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".part")

@@ -71,6 +71,16 @@ def hits(frame: "pd.DataFrame", columns: Sequence[Column]) -> dict[str, dict[Per
     return found
 
 
+def survey(frame: "pd.DataFrame") -> dict[str, tuple[PersonalClass, float]]:
+    """Column of texts -> the class that most of its values hold, and the share of its values that do."""
+    found = {}
+    for name in frame.columns:
+        if answers := find(frame[name], str(name)):
+            kind = max(answers, key=lambda one: int(answers[one].sum()))
+            found[str(name)] = (kind, float(answers[kind].sum() / (frame[name] != "").sum()))
+    return found
+
+
 def find(texts: "pd.Series", name: str) -> dict[PersonalClass, "pd.Series"]:
     """Class -> mask of the texts that hold such a value; each distinct text is looked at once."""
     import pandas as pd

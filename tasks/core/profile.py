@@ -6,6 +6,7 @@ Belongs here: what the look results in. The steps to it are `tasks.core.drafting
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from tasks.core.errors import DataRejected
 from tasks.core.features import CalendarPart
 from tasks.core.leaks import Floats
 from tasks.core.metrics import MetricName, Problem
+from tasks.core.privacy.classes import PersonalClass
 from tasks.core.suspicions import calendar_part, suspect
 
 MOST_ROWS = 100_000
@@ -44,6 +46,7 @@ class ColumnProfile:
     categories: tuple[str, ...] = ()
     hours_from: str | None = None
     leak: bool = False
+    privacy: PersonalClass | None = None
 
 
 @dataclass(frozen=True)
@@ -68,9 +71,15 @@ class Profile:
         return next(column for column in self.columns if column.name == name)
 
 
-def profile(frame_text: pd.DataFrame, target: str, time: str | None = None) -> Profile:
+def profile(
+    frame_text: pd.DataFrame,
+    target: str,
+    time: str | None = None,
+    personal: Mapping[str, tuple[PersonalClass, float]] = MappingProxyType({}),
+) -> Profile:
     """Look at a frame of texts ("" = missing) and propose roles, types, problem and metric.
 
+    `personal` are the classes of personal data that detectors found in columns, each with the share of the rows.
     Expensive parts look at no more than MOST_ROWS evenly spaced rows; uniqueness and the time span are taken of all.
 
     Raises:
@@ -85,7 +94,7 @@ def profile(frame_text: pd.DataFrame, target: str, time: str | None = None) -> P
     draft = Draft(text, {str(name): guess_type(text[name]) for name in text.columns}, target)
     answer, problem, positive = read_target(draft)
     choose_time(draft, time)
-    draft.roles = suspect(frame_text, draft.guesses, draft.open(), draft.times())
+    draft.roles = suspect(frame_text, draft.guesses, draft.open(), draft.times(), personal)
     mark_leaks(draft, answer, problem)
     start, end = _span(frame_text, draft)
     return Profile(
@@ -127,6 +136,7 @@ def _column(draft: Draft, name: str) -> ColumnProfile:
         spread=float((guess.parsed - guess.parsed.median()).abs().mean()) if number else None,
         categories=tuple(sorted(guess.parsed.dropna().unique())) if guess.type == "category" else (),
         leak=name in draft.leaks,
+        privacy=draft.roles[name].privacy if name in draft.roles else None,
     )
     return _beside_time(draft, found)
 

@@ -16,7 +16,7 @@ from tasks.core.privacy.keys import Keys, read_keys
 from tasks.core.privacy.policies import DEFAULTS, OTHER, Bands, Common, Dates, Drop, Prefix, Pseudonymise, Refuse
 from tasks.core.privacy.protection import Protection, judge_found
 
-SECRET = "0123456789abcdef0123456789abcdef"
+SECRET = "0123456789abcdef0123456789abcdef"  # noqa: S105 - of the tests
 KEYS = read_keys(f"k2:{SECRET}, k1:{SECRET[::-1]}")
 
 
@@ -47,7 +47,7 @@ def test_however_a_value_is_typed_it_gets_one_pseudonym_and_none_stays_none() ->
     assert names[0].startswith("k2.")
     assert names[2] is None or pd.isna(names[2])
     ibans = Pseudonymise().protect(pd.Series(["GB29 NWBK 6016", "gb29nwbk6016"]), "iban", KEYS, "k1")
-    assert ibans.nunique() == 1
+    assert ibans[0] == ibans[1]
 
 
 def test_dates_numbers_codes_and_texts_are_made_coarse() -> None:
