@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from config.privacy import Privacy, refuse_unusable_privacy
 from config.runners import Runner, Threads
 from config.schedules import Schedules
 from config.scoring import Scoring
@@ -67,6 +68,7 @@ class PipelineConfig(_Section):
         description="The target's texts that count as 0; any other is quarantined. Where none is declared, a delivery "
         "with two different ones beside `positive` is refused.",
     )
+    privacy: Privacy = Privacy()
     validation: Validation = Validation()
     split: Split
     candidates: tuple[Candidate, ...] = Field(default=(Linear(), HistGradientBoosting(), RandomForest()), min_length=1)
@@ -134,6 +136,7 @@ class PipelineConfig(_Section):
             raise ValueError("positive belongs to a binary problem only")
         if targets:
             refuse_unusable_target(targets[0], self.problem, self.positive, self.negatives)
+        refuse_unusable_privacy(self.columns, self.privacy)
         if self.source.repeats:
             refuse_uncounted_repeats(self.columns, self.validation)
         return self
@@ -163,7 +166,7 @@ class PipelineConfig(_Section):
         """What deliveries are held against beyond their columns."""
         classes = Classes(self.positive, self.negatives, self.problem == "binary")
         rules = self.validation
-        return Suite(rules.expectations, rules.max_quarantined_share, classes, rules.repeats)
+        return Suite(rules.expectations, rules.max_quarantined_share, classes, rules.repeats, self.privacy.protection)
 
     @property
     def target(self) -> Column | None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tasks.core.addresses import without_credentials
@@ -85,6 +85,7 @@ class Settings(BaseSettings):
     deployments_file: AbsolutePath = PROJECT / "deployments" / "prefect.yaml"
     store: str = ""
     control_url: str = ""
+    privacy_keys: SecretStr = Field(SecretStr(""), description="ID:SECRET of pseudonyms; in the environment only")
     worker_limit: int = Field(4, ge=1, le=256, description="flow runs that the worker runs at the same time")
     hung_seconds: float = Field(90, ge=2, description="a part that is silent for so long is restarted")
     given_prefect: HttpAddress = Field(None, validation_alias="PREFECT_API_URL")
@@ -150,7 +151,7 @@ def load_settings() -> Settings:
         first = error.errors(include_url=False)[0]
         field = str(first["loc"][0])
         variable = field if field.isupper() else f"KEEPFIT_{field.upper()}"
-        value = without_credentials(str(first["input"]))
+        value = "(hidden)" if field == "privacy_keys" else without_credentials(str(first["input"]))
         raise ConfigInvalid(f"{variable}={value} is not allowed: {first['msg']}; correct it") from error
 
 

@@ -61,7 +61,8 @@ def _ingest_labels(config: PipelineConfig, session: Session, path: Path, lease: 
     delivery = ingestion.keep_raw(session, path, "labels")
     if delivery is None or not isinstance(config.labels, FolderLabels):
         return None
-    judged = ingestion.judge_labels(session, delivery, config.labels, config.suite.classes)
+    identity = [column for column in config.columns if column.role == "id"]
+    judged = ingestion.judge_labels(session, delivery, config.labels, config.suite, identity)
     names = (config.labels.id, config.labels.label, config.labels.known_at or batches.DELIVERED_AT)
     tables = batches.late_label_tables(judged, delivery, names, config.positive)
     ingestion.publish_batch(session, delivery, tables, lease)

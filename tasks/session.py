@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from tasks.adapters.journal import Journal
 from tasks.adapters.leases import Lease, Leases
 from tasks.adapters.store import Store
 from tasks.core.errors import InvariantBroken, KeepfitError, NoChampion, StoreConflict
+from tasks.core.privacy.keys import Keys
 from tasks.core.results import Decision, JournalEntry, Verdict
 
 _READ_ONLY = {"simulation"}
@@ -34,6 +35,7 @@ class Session:
     as_of: datetime
     run_id: str
     clock: Callable[[], datetime] = wall_clock
+    keys: Keys = field(default_factory=Keys, repr=False)
 
     @property
     def now(self) -> datetime:

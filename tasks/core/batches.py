@@ -13,6 +13,7 @@ from tasks.core.classes import Classes
 from tasks.core.columns import Column
 from tasks.core.conversion import FALSE_WORDS
 from tasks.core.features import EVENT_TIME, ROW_ID
+from tasks.core.privacy.protection import Protection
 from tasks.core.results import Check, Decision, Verdict, Window
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Suite:
     max_share: float = 1.0
     classes: Classes = field(default_factory=Classes)
     repeats: Repeats = "as_rows"
+    protection: Protection = field(default_factory=Protection)
 
 
 @dataclass(frozen=True)

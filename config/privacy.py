@@ -1,0 +1,71 @@
+"""The section `privacy` of a pipeline's file: what becomes of personal values, and of those that nobody declared."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from config.flow_yaml import flow
+from tasks.core.columns import Column
+from tasks.core.privacy.classes import PersonalClass
+from tasks.core.privacy.policies import DEFAULTS, Policy
+from tasks.core.privacy.protection import Protection, Undeclared
+
+if TYPE_CHECKING:
+    from tasks.core.profile import Profile
+
+
+class Privacy(BaseModel):
+    """Policies by class, the rule for undeclared values, and who a row is about."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    policies: dict[PersonalClass, Policy] = Field(
+        default={},
+        description="What becomes of the values of each class. Where none is named: direct identifiers are "
+        "pseudonymised, names, addresses and free text dropped, dates, ages, places and amounts made coarse.",
+    )
+    undeclared: Undeclared = Field(
+        default="quarantine",
+        description="Direct identifiers in a column without `privacy`: quarantine refuses their rows, refuse the whole "
+        "delivery, allow looks for none.",
+    )
+    max_undeclared_share: float = Field(
+        default=0.05, ge=0, le=1, description="A column with more such rows than this refuses the delivery."
+    )
+    subject: str | None = Field(
+        default=None, description="The column that tells who a row is about, for `keepfit erase`; the id without it."
+    )
+
+    @property
+    def protection(self) -> Protection:
+        """The same for the core."""
+        return Protection(self.policies, self.undeclared, self.max_undeclared_share)
+
+
+def refuse_unusable_privacy(columns: tuple[Column, ...], privacy: Privacy) -> None:
+    """Raise ValueError where a policy does not fit its column, or the subject is no column that is stored."""
+    if why := privacy.protection.misfit(columns):
+        raise ValueError(why)
+    for column in columns:
+        if column.privacy is not None and column.role in {"target", "time"}:
+            raise ValueError(f"column {column.name}: a {column.role} cannot be made private; it has to stand as it is")
+    stored = {column.name for column in columns if column.role in {"id", "feature", "protected"}}
+    if privacy.subject is not None and privacy.subject not in stored:
+        raise ValueError(f"privacy.subject {privacy.subject} is no column with the role id, protected or feature")
+
+
+def private_section(profile: "Profile") -> Iterator[str]:
+    """Lines of a first pipeline file: what is proposed for the classes that were found in the data."""
+    found = sorted({column.privacy for column in profile.columns if column.privacy})
+    if not found:
+        return
+    yield ""
+    yield "# Personal data was found, so such columns are not even stored. Where one is needed after all (a mail as"
+    yield "# the id), give it another role; then this becomes of its values. Pseudonyms need KEEPFIT_PRIVACY_KEYS"
+    yield "privacy:"
+    yield "  policies:"
+    for kind in found:
+        yield f"    {kind}: {flow(DEFAULTS[kind].model_dump(exclude_none=True))}"
+    yield "  undeclared: quarantine  # a row with a mail, card, phone, ... where none is declared is refused"
+    yield "  max_undeclared_share: 0.05  # a column with more of them refuses the delivery"
