@@ -14,7 +14,9 @@ from tasks.core import dossiers
 from tasks.core.approval import DENIED, VOID
 from tasks.core.championship import PROMOTED
 from tasks.core.errors import ApprovalRefused
+from tasks.core.results import Check, Decision
 from tasks.reconciliation import reconcile
+from tasks.session import Session
 
 
 @flow(name="approval", flow_run_name="{pipeline} {answer} {decision}", persist_result=False)
@@ -55,13 +57,18 @@ def approval_flow(
             promotion.move_aliases(session)
         elif done.outcome == "triggered":
             monitoring.start_retraining(session, done)
-    lead = f"{who} said {answer} to decision {decision}: **{done.outcome}**."
-    page = dossiers.page(f"Approval in {pipeline}", lead, [*dossiers.answer(done), dossiers.checks_table([judged])])
-    reporting.show_page("approval", pipeline, page)
+    _show(session, decision, done, judged)
     if done.outcome in {DENIED, VOID}:
         raise ApprovalRefused(f"The answer to decision {decision} of {pipeline} does not count. {done.reason}")
+    return done.outcome, done.reason
+
+
+def _show(session: Session, decision: str, done: Decision, judged: Check) -> None:
+    lead = f"{done.evidence['who']} said {done.evidence['answer']} to decision {decision}: **{done.outcome}**."
+    parts = [*dossiers.answer(done), dossiers.checks_table([judged])]
+    page = dossiers.page(f"Approval in {session.pipeline}", lead, parts)
+    reporting.show_page("approval", session.pipeline, page)
     if done.outcome == PROMOTED:
         with reporting.only_shown():
             version = promotion.read_version(session, int(done.evidence["version"]))
             promotion.annotate_version(session, version, done, page)
-    return done.outcome, done.reason

@@ -5,6 +5,7 @@ from datetime import datetime
 from prefect import flow
 
 from flows.naming import is_step, run_name
+from flows.probation import score_in_silence
 from flows.running import begin_run
 from tasks import promotion, reporting, scoring
 from tasks.core import dossiers
@@ -37,5 +38,6 @@ def scoring_flow(pipeline: str, as_of: datetime | None = None) -> dict[str, int]
         model = scoring.load_champion(session, champion) if due else None
         scored = {batch: scoring.score_batch(session, champion, model, batch, config.problem, lease) for batch in due}
         decision = scoring.record_scoring(session, champion, scored)
+        score_in_silence(config, session, lease)
     reporting.show_page("scoring", pipeline, dossiers.scoring_page(decision))
     return scored
