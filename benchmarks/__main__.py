@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks.results import Row, load, show
 
 LOOP = ("cycle", "starts", "breaches", "monitoring")
-DECISIONS = ("alarms", "duels", "holdout", "storm", "failures", "simulations", "remedies")
+DECISIONS = ("alarms", "duels", "holdout", "probations", "storm", "failures", "simulations", "remedies")
 PARTS = (*LOOP, *DECISIONS)
 
 
@@ -43,6 +43,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--checks", type=int, help="checks per kind of unchanged data, size and width (25)")
     parser.add_argument("--trials", type=int, help="trials per kind of change (200)")
     parser.add_argument("--seeds", type=int, help="duels of each case (500)")
+    parser.add_argument("--probations", type=int, help="probations of each case (200)")
     parser.add_argument("--holdouts", type=int, help="holdouts that are attacked (200)")
     parser.add_argument("--candidates", type=int, help="candidates of one attack (1 000)")
     parser.add_argument("--storm", type=int, help="breaches of a storm (1 000)")
@@ -55,6 +56,7 @@ def _options() -> argparse.Namespace:
         "checks": 25,
         "trials": 200,
         "seeds": 500,
+        "probations": 200,
         "holdouts": 200,
         "candidates": 1_000,
         "storm": 1_000,
@@ -65,6 +67,7 @@ def _options() -> argparse.Namespace:
         "checks": 2,
         "trials": 2,
         "seeds": 10,
+        "probations": 10,
         "holdouts": 10,
         "candidates": 30,
         "storm": 20,
@@ -120,7 +123,7 @@ def _monitoring(sizes: list[int]) -> Iterator[Row]:
 
 
 def _decisions(options: argparse.Namespace, parts: Sequence[str]) -> Iterator[Row]:
-    from benchmarks import alarm_worlds, alarms, duels, failures, holdout, remedies, simulations, storm
+    from benchmarks import alarm_worlds, alarms, duels, failures, holdout, probations, remedies, simulations, storm
 
     sizes, columns = ((30, 500), (10,)) if options.quick else (alarms.SIZES, alarms.COLUMNS)
     worlds, count = alarm_worlds.WORLDS, options.candidates
@@ -133,6 +136,10 @@ def _decisions(options: argparse.Namespace, parts: Sequence[str]) -> Iterator[Ro
         "holdout": (
             f"{options.holdouts} holdouts, {count:,} candidates against each",
             lambda: holdout.measure(count, options.holdouts),
+        ),
+        "probations": (
+            f"{options.probations} probations of each case",
+            lambda: probations.measure(options.probations),
         ),
         "storm": (f"two storms of {options.storm:,} breaches", lambda: storm.measure(options.storm)),
         "failures": (

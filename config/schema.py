@@ -27,6 +27,7 @@ from tasks.core.gates import BeatsChampion, BeatsDummy, CleanProcess, Gate, Sani
 from tasks.core.governor import Governor
 from tasks.core.metrics import MetricName, Problem, greater_is_better, problem_of
 from tasks.core.performance import Performance
+from tasks.core.probation import Probation
 from tasks.core.probe import ProbeMode
 from tasks.core.splits import Split
 from tasks.core.strategies import NewSearch, Strategy
@@ -91,6 +92,7 @@ class PipelineConfig(_Section):
     estimation: Estimation = Estimation()
     triggers: tuple[Trigger, ...] = (PerformanceDecay(),)
     governor: Governor = Governor()
+    probation: Probation = Probation()
     schedules: Schedules = Schedules()
 
     @field_validator("pipeline")

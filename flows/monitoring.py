@@ -7,6 +7,7 @@ from prefect import flow
 from config.schema import PipelineConfig
 from config.settings import load_settings
 from flows.naming import is_step, run_name
+from flows.probation import watch
 from flows.promotion import reconsider
 from flows.running import begin_run
 from tasks import estimating, monitoring, promotion, reporting
@@ -30,8 +31,9 @@ def monitoring_flow(pipeline: str, as_of: datetime | None = None) -> tuple[str, 
         as_of: The moment as which the run decides, with a time zone; empty means now.
 
     Returns:
-        The outcome (quiet, noted, waiting, alerted, broken data, triggered, suppressed; promoted, where a challenger
-        that waited for evidence became champion instead) and the reason.
+        The outcome (quiet, noted, waiting, alerted, broken data, triggered, proposed, suppressed; promoted, where
+        a challenger that waited for evidence became champion instead; rolled back, where the champion does worse than
+        the one before it) and the reason.
 
     Raises:
         NoChampion: the registry answers that the pipeline has no champion yet.
@@ -46,7 +48,7 @@ def monitoring_flow(pipeline: str, as_of: datetime | None = None) -> tuple[str, 
         champion = promotion.read_champion(session)
         if champion is None:
             raise NoChampion(f"{pipeline} has no champion yet. Train one first: keepfit run training {pipeline}")
-        return _check(config, session, champion)
+        return watch(config, session) or _check(config, session, champion)
 
 
 def _check(config: PipelineConfig, session: Session, champion: ModelVersion) -> tuple[str, str]:

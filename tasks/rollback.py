@@ -46,8 +46,8 @@ def roll_back(  # noqa: PLR0913, PLR0917 - who takes what back, why, and on what
     decision = Decision(
         key=f"rollback:{target}:{now.receipt}", pipeline=session.pipeline, kind="rollback", verdict=Verdict.PASS,
         outcome=ROLLED_BACK, reason=f"{who}: {why}", as_of=session.as_of, run_id=session.run_id,
-        evidence={"version": target, "sha256": version.sha256, "replaces": now.champion, "who": who, "why": why,
-                  "banned": ban, **(evidence or {})},
+        evidence={**(evidence or {}), "version": target, "sha256": version.sha256, "replaces": now.champion, "who": who,
+                  "why": why, "banned": ban},
     )  # fmt: skip
     session.leases.check(lease)
     return session.record(decision).decision

@@ -6,7 +6,6 @@ Belongs here: what the look results in. The steps to it are `tasks.core.drafting
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from types import MappingProxyType
 
 import pandas as pd
 
@@ -18,7 +17,7 @@ from tasks.core.features import CalendarPart
 from tasks.core.metrics import MetricName, Problem
 from tasks.core.privacy.classes import PersonalClass
 from tasks.core.strays import Span, sound_span, tells_rows_apart
-from tasks.core.suspicions import Suspicion, calendar_part, suspect
+from tasks.core.suspicions import NOBODY, Personal, Suspicion, calendar_part, suspect
 
 MOST_ROWS = 100_000
 
@@ -77,13 +76,9 @@ class Profile:
         return next(column for column in self.columns if column.name == name)
 
 
-Personal = Mapping[str, tuple[PersonalClass, float]]
-_NOBODY: Personal = MappingProxyType({})
-
-
 def profile(
     frame_text: pd.DataFrame, target: str, time: str | None = None, labels_by: str | None = None,
-    personal: Personal = _NOBODY,
+    personal: Personal = NOBODY,
 ) -> Profile:  # fmt: skip
     """Look at a frame of texts ("" = missing) and propose roles, types, problem and metric.
 

@@ -28,6 +28,11 @@ _HOURS, _MOST_HOURS_MISSING = 24, 4
 _CYCLES: Mapping[CalendarPart, int] = {"month": 730, "weekday": 14, "hour": 2}
 
 
+Personal = Mapping[str, tuple[PersonalClass, float]]
+"""Classes of personal data that detectors found in columns, each with the share of the rows."""
+NOBODY: Personal = MappingProxyType({})
+
+
 @dataclass(frozen=True)
 class Suspicion:
     """A role other than feature, and why."""
@@ -39,7 +44,7 @@ class Suspicion:
 
 def suspect(
     whole: pd.DataFrame, guesses: Mapping[str, Guess], names: Sequence[str], times: pd.Series | None,
-    has_id: bool = False, personal: Mapping[str, tuple[PersonalClass, float]] = MappingProxyType({}),
+    has_id: bool = False, personal: Personal = NOBODY,
 ) -> dict[str, Suspicion]:  # fmt: skip
     """Suspicions about `names`; `whole` holds all rows as text, `guesses` and `times` the rows that are looked at.
 
