@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from config.runners import Runner, Threads
 from config.schedules import Schedules
 from config.targets import refuse_unusable_target
-from config.validation import Validation, refuse_uncounted_repeats
+from config.validation import Validation, refuse_uncorrectable, refuse_uncounted_repeats
 from tasks.adapters.sources import ColumnLabels, Labels, Source
 from tasks.core.batches import Suite
 from tasks.core.classes import Classes
@@ -141,6 +141,7 @@ class PipelineConfig(_Section):
             raise ValueError("positive belongs to a binary problem only")
         if targets:
             refuse_unusable_target(targets[0], self.problem, self.positive, self.negatives)
+        refuse_uncorrectable(self.columns, self.validation)
         if self.source.repeats:
             refuse_uncounted_repeats(self.columns, self.validation)
         return self
@@ -170,7 +171,7 @@ class PipelineConfig(_Section):
         """What deliveries are held against beyond their columns."""
         classes = Classes(self.positive, self.negatives, self.problem == "binary")
         rules = self.validation
-        return Suite(rules.expectations, rules.max_quarantined_share, classes, rules.repeats)
+        return Suite(rules.expectations, rules.max_quarantined_share, classes, rules.repeats, rules.corrections)
 
     @property
     def target(self) -> Column | None:

@@ -13,7 +13,7 @@ from tasks.adapters.expectations import Validation
 from tasks.adapters.faults import fault_point
 from tasks.adapters.leases import Lease
 from tasks.adapters.sources import FolderLabels, Listing
-from tasks.core import batches
+from tasks.core import batches, corrections
 from tasks.core.batches import Delivery, Judged, Suite
 from tasks.core.classes import Classes, Unknown
 from tasks.core.columns import Column, convert
@@ -27,6 +27,9 @@ from tasks.session import Session
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_EVERY_DAY = ("labels", "quarantine", "events", "batches")
+"""Tables that deliveries write to in an ordinary run, in which the fault points are passed."""
 
 
 @task(name="list deliveries", **STEP)
@@ -66,15 +69,18 @@ def judge_events(
     """Read, convert and validate an events delivery; an unreadable one is refused whole, as a result."""
     try:
         text = source.read(session.store.raw_path(delivery.sha256))
-        frame, faults = _typed(session, delivery, text, columns)
+        again = repeated_rows(text, columns) if suite.repeats == "set_aside" else text.index[:0]
+        text = text if suite.rows is None else text.loc[list(suite.rows)]
+        frame, faults = _typed(session, delivery, text, columns, suite)
     except DataRejected as error:
         return batches.unreadable(error.rule, str(error))
-    again = text.index[:0]
-    if suite.repeats == "set_aside":  # the first of them is judged as if it had come alone
-        again = repeated_rows(text, columns)
+    again = again.intersection(text.index)
+    if len(again):  # the first of them is judged as if it had come alone
         faults = {rule: [n for n in numbers if n not in again] for rule, numbers in faults.items()}
         faults[batches.REPEATED] = list(again)
-    answer = expectations.validate(frame.drop(again), [*expectations.always(columns), *suite.expectations])
+    rules = [*expectations.always(columns), *suite.expectations]
+    rules = rules if suite.rows is None else [rule for rule in rules if rule.on_fail == "quarantine"]
+    answer = expectations.validate(frame.drop(again), rules)
     fault_point("ingestion.validated")
     target = next((column.name for column in columns if column.role == "target"), None)
     judged = _judged(frame, faults | answer.rows, answer, target, suite)
@@ -93,32 +99,41 @@ def _judged(
 
 
 def _typed(
-    session: Session, delivery: Delivery, text: "pd.DataFrame", columns: Sequence[Column]
+    session: Session, delivery: Delivery, text: "pd.DataFrame", columns: Sequence[Column], suite: Suite
 ) -> tuple["pd.DataFrame", dict[str, Any]]:
     used = [column for column in columns if column.role != "ignore"]
     refuse_unusable(text, used)
     converted = convert(text, used)
     frame, faults = converted.frame, converted.faults | shape_faults(text, [column.name for column in used])
-    frame[EVENT_TIME] = batches.event_times(frame, columns, session.as_of)
+    frame[EVENT_TIME] = batches.event_times(frame, columns, delivery.ingested_at)
     frame[ROW_ID] = batches.row_ids(frame, columns, delivery.batch_id)
     timed = next((column for column in columns if column.role == "time"), None)
     faults |= time_faults(frame[EVENT_TIME], timed, session.now, "event_time")
-    known = _accepted(session, frame[ROW_ID])
+    known = _accepted(session, frame[ROW_ID], delivery, suite)
     if known.any():
         faults["row_id:already accepted"] = list(frame.index[known])
     return frame, faults
 
 
-def _accepted(session: Session, ids: "pd.Series") -> "pd.Series":
-    """Which of these rows were accepted before; earlier ids are looked through piece by piece."""
-    known = ids.isna()
-    for rows in session.store.scan("events", [ROW_ID]):
+def _accepted(session: Session, ids: "pd.Series", delivery: Delivery, suite: Suite) -> "pd.Series":
+    """Which of these rows were accepted before and stay; earlier ids are looked through piece by piece."""
+    import pyarrow.compute as pc
+
+    known, where = ids.isna(), None
+    if suite.corrections == "by_id" and suite.rows is None:
+        return known
+    if suite.corrections == "by_name":
+        olds = corrections.earlier_of(session.store.read("batches"), delivery)
+        where = ~pc.field("_batch_id").isin(olds) if olds else None
+    for rows in session.store.scan("events", [ROW_ID], where):
         known |= ids.isin(rows.column(ROW_ID).to_pandas())
     return known
 
 
 @task(name="judge labels", task_run_name="judge {delivery.name}", **STEP)
-def judge_labels(session: Session, delivery: Delivery, labels: FolderLabels, classes: Classes) -> Judged:
+def judge_labels(
+    session: Session, delivery: Delivery, labels: FolderLabels, classes: Classes, rows: Sequence[int] | None = None
+) -> Judged:
     """Read and convert a labels delivery; rows without an id, a label or a time are quarantined."""
     kind = "string" if classes.positive is not None else "number"
     columns = [
@@ -130,6 +145,7 @@ def judge_labels(session: Session, delivery: Delivery, labels: FolderLabels, cla
         columns.append(Column(name=labels.known_at, role="time", type="datetime", required=True, format=form))
     try:
         text = labels.read(session.store.raw_path(delivery.sha256))
+        text = text if rows is None else text.loc[list(rows)]
         refuse_unusable(text, columns)
     except DataRejected as error:
         return batches.unreadable(error.rule, str(error))
@@ -137,10 +153,11 @@ def judge_labels(session: Session, delivery: Delivery, labels: FolderLabels, cla
     frame, faults = converted.frame, converted.faults | shape_faults(text, [column.name for column in columns])
     known = {}
     if labels.known_at is None:
-        frame[batches.DELIVERED_AT] = batches.event_times(frame, columns, session.as_of)
+        frame[batches.DELIVERED_AT] = batches.event_times(frame, columns, delivery.ingested_at)
     else:
         known = time_faults(frame[labels.known_at].dropna(), columns[-1], session.now, "known_at")
-    answer = expectations.validate(frame, expectations.always(columns))
+    always = expectations.always(columns)
+    answer = expectations.validate(frame, [rule for rule in always if rows is None or rule.on_fail == "quarantine"])
     return _judged(frame, faults | known | answer.rows, answer, labels.label, Suite(classes=classes))
 
 
@@ -150,7 +167,8 @@ def publish_batch(session: Session, delivery: Delivery, tables: Mapping[str, "pd
     import pyarrow as pa
 
     def before(table: str) -> None:
-        fault_point(f"ingestion.published.{table}")
+        if table in _EVERY_DAY:
+            fault_point(f"ingestion.published.{table}")
         session.leases.check(lease)
 
     rows = {name: pa.Table.from_pandas(table, preserve_index=False) for name, table in tables.items()}
