@@ -13,7 +13,7 @@ from config.runners import Runner, Threads
 from config.schedules import Schedules
 from config.scoring import Scoring
 from config.targets import refuse_unusable_target
-from config.validation import Validation, refuse_uncounted_repeats
+from config.validation import Validation, refuse_uncorrectable, refuse_uncounted_repeats
 from tasks.adapters.sources import ColumnLabels, Labels, Source
 from tasks.core.batches import Suite
 from tasks.core.classes import Classes
@@ -139,6 +139,7 @@ class PipelineConfig(_Section):
         if targets:
             refuse_unusable_target(targets[0], self.problem, self.positive, self.negatives)
         refuse_unusable_privacy(self.columns, self.privacy)
+        refuse_uncorrectable(self.columns, self.validation)
         if self.source.repeats:
             refuse_uncounted_repeats(self.columns, self.validation)
         return self
@@ -168,7 +169,10 @@ class PipelineConfig(_Section):
         """What deliveries are held against beyond their columns."""
         classes = Classes(self.positive, self.negatives, self.problem == "binary")
         rules = self.validation
-        return Suite(rules.expectations, rules.max_quarantined_share, classes, rules.repeats, self.privacy.protection)
+        return Suite(
+            rules.expectations, rules.max_quarantined_share, classes, rules.repeats, self.privacy.protection,
+            rules.corrections,
+        )  # fmt: skip
 
     @property
     def target(self) -> Column | None:

@@ -1,6 +1,8 @@
 """The monitoring flow: does the champion still do what it promised? A breach starts a retraining by itself."""
 
+from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from prefect import flow
 
@@ -12,14 +14,17 @@ from flows.promotion import reconsider
 from flows.running import begin_run
 from tasks import estimating, monitoring, promotion, reporting
 from tasks.adapters.registry import ModelVersion
-from tasks.core import dossiers
+from tasks.core import dossiers, relooks
 from tasks.core.championship import PROMOTED
 from tasks.core.errors import NoChampion
 from tasks.core.observations import Context
-from tasks.core.results import Window
+from tasks.core.results import Check, Window
 from tasks.links import report_link, version_links
 from tasks.reconciliation import reconcile
 from tasks.session import Session
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @flow(name="monitoring", flow_run_name=run_name, persist_result=False)
@@ -73,10 +78,32 @@ def _check(config: PipelineConfig, session: Session, champion: ModelVersion) -> 
     workspace = load_settings().home / "evidently"
     path = monitoring.publish_report(session, workspace, context, measured, seen, config.metric)
     monitoring.log_report(champion, context, measured)
+    again = _look_again(config, session, champion, reference)
     decision = monitoring.decide_remedy(session, context, seen, config.triggers, config.governor, champion)
     if decision.outcome == "triggered":
         monitoring.start_retraining(session, decision)
     links = {**report_link(path), **version_links(session.pipeline, champion.number, champion.run_id)}
-    page = dossiers.monitoring_page(decision, tuple(seen.checks().values()), seen.columns, links)
+    page = dossiers.monitoring_page(decision, (*seen.checks().values(), *again), seen.columns, links)
     reporting.show_page("monitoring", session.pipeline, page)
     return decision.outcome, decision.reason
+
+
+def _look_again(
+    config: PipelineConfig, session: Session, champion: ModelVersion, reference: "pd.DataFrame"
+) -> list[Check]:
+    """Check again what corrected deliveries touched since it was checked; written down, and nothing is started."""
+    drift, seed, said = config.drift, config.search.seed, []
+    for look in relooks.due(session.journal.entries(), champion.number):
+        window, then = look.decision.window, replace(session, as_of=look.decision.as_of)
+        if window is None:
+            continue
+        performance = monitoring.measure_performance(
+            then, champion, config.performance, config.metric, config.labels.delay, seed
+        )
+        current = monitoring.sample_current(session, champion, window, drift, seed)
+        measured = monitoring.measure_drift(reference, current, champion, config.features, drift, seed)
+        seen = monitoring.judge_window(reference, current, config.features, drift, measured, performance)
+        decision = relooks.told(look, seen, session.as_of, session.run_id)
+        session.record(decision)
+        said.append(Check(f"again: {window}", decision.verdict, decision.reason))
+    return said

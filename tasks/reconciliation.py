@@ -35,7 +35,8 @@ def reconcile(session: Session) -> Repairs:
     """Finish or end what a killed run left: staged batches, aliases, unsent triggers, dead runs, half-written files."""
     done: list[str] = []
     unknown: list[str] = []
-    for repair in (_batches, _aliases, _proposals, _triggers, _dead_mlflow_runs, _dead_flow_runs, _leftovers):
+    repairs = (_batches, _superseded, _aliases, _proposals, _triggers, _dead_mlflow_runs, _dead_flow_runs, _leftovers)
+    for repair in repairs:
         try:
             tried_again(lambda: done.extend(repair(session)))  # noqa: B023 - it is called here and now
         except KeepfitError as error:
@@ -59,6 +60,17 @@ def _batches(session: Session) -> Iterator[str]:
         if f"ingestion:{batch_id}" not in recorded:
             ingestion.record_batch.fn(session, batch_id)
             yield f"batch {batch_id[:12]} was published and is in the journal"
+
+
+def _superseded(session: Session) -> Iterator[str]:
+    """Predictions of rows that were superseded while they were scored."""
+    if not session.is_free("scoring") or not session.store.exists("superseded"):
+        return
+    import pyarrow as pa
+
+    rows = session.store.read("superseded", ["of_batch", "_row_id"])
+    if taken := session.store.take_out(pa.Table.from_pandas(rows, preserve_index=False)):
+        yield f"{taken} rows that later deliveries took the place of are taken out"
 
 
 def _aliases(session: Session) -> Iterator[str]:

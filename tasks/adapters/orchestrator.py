@@ -11,7 +11,8 @@ from tasks.adapters import processes
 from tasks.core.errors import NotFound, ServerUnavailable
 
 FLOWS = (
-    "ingestion", "training", "promotion", "scoring", "monitoring", "cycle", "reconciliation", "rollback", "simulation",
+    "ingestion", "training", "promotion", "scoring", "monitoring", "cycle", "reconciliation", "rollback", "release",
+    "simulation",
 )  # fmt: skip
 
 _PROCESS = "keepfit.process"

@@ -115,16 +115,27 @@ class Store:
     def publish(self, batch_id: str, before_each: Callable[[str], None] | None = None) -> None:
         """Append the staged tables (labels, quarantine, events, others, batches), each once, then drop the stage.
 
+        The rows that a staged table `superseded` names leave their tables; old versions and snapshots keep them.
         Safe to repeat after a crash anywhere; `before_each` is called with each table's name before its append, and
         what it raises stops the publication there. Raises NotFound, ArtefactMismatch, and what `append` raises.
         """
         staging.publish(
             self._staging,
             batch_id,
-            append=lambda table, rows: self.append(table, rows, batch_id),
+            append=lambda table, rows: self._put(table, rows, batch_id),
             is_published=lambda: self.committed(staging.CLOSING, batch_id),
             before_each=before_each,
         )
+
+    def take_out(self, rows: "pa.Table") -> int:
+        """Take superseded rows (`of_batch`, `_row_id`) out of events, labels and predictions; safe to repeat."""
+        return sum(tables.take_out(self.uri(name), rows) for name in staging.REPLACEABLE)
+
+    def _put(self, table: str, rows: "pa.Table", batch_id: str) -> bool:
+        written = self.append(table, rows, batch_id)
+        if table == staging.SUPERSEDED:
+            self.take_out(rows)
+        return written
 
     def staged(self) -> list[str]:
         """Batches that are staged whole and wait for publication."""
