@@ -12,6 +12,7 @@ from config.privacy import Privacy, refuse_unusable_privacy
 from config.runners import Runner, Threads
 from config.schedules import Schedules
 from config.scoring import Scoring
+from config.serving import Serving
 from config.targets import refuse_unusable_target
 from config.validation import Validation, refuse_uncorrectable, refuse_uncounted_repeats
 from tasks.adapters.sources import ColumnLabels, Labels, Source
@@ -87,6 +88,7 @@ class PipelineConfig(_Section):
         default="when_gates_pass", description="Whether a pipeline without a champion may promote its first one."
     )
     scoring: Scoring = Scoring()
+    serving: Serving = Serving()
     drift: Drift = Drift()
     performance: Performance = Performance()
     estimation: Estimation = Estimation()

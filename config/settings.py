@@ -88,6 +88,8 @@ class Settings(BaseSettings):
     privacy_keys: SecretStr = Field(SecretStr(""), description="ID:SECRET of pseudonyms; in the environment only")
     worker_limit: int = Field(4, ge=1, le=256, description="flow runs that the worker runs at the same time")
     hung_seconds: float = Field(90, ge=2, description="a part that is silent for so long is restarted")
+    serve: bool = Field(False, description="`keepfit up` also starts `keepfit serve`")
+    serving_token: SecretStr | None = Field(None, description="the server's bearer token; one is made without it")
     given_prefect: HttpAddress = Field(None, validation_alias="PREFECT_API_URL")
     given_mlflow: str | None = Field(None, validation_alias="MLFLOW_TRACKING_URI")
     given_evidently: HttpAddress = Field(None, validation_alias="KEEPFIT_EVIDENTLY_URL")

@@ -5,10 +5,11 @@ from datetime import datetime
 from prefect import flow
 
 from config.schema import PipelineConfig
+from config.settings import load_settings
 from flows.naming import is_step, run_name
 from flows.probation import score_in_silence
 from flows.running import begin_run
-from tasks import delivering, promotion, reporting, scoring
+from tasks import delivering, online, promotion, reporting, scoring
 from tasks.adapters.leases import Lease
 from tasks.adapters.outputs import Output
 from tasks.adapters.registry import ModelVersion
@@ -36,6 +37,7 @@ def scoring_flow(pipeline: str, as_of: datetime | None = None) -> dict[str, int]
     with session.hold("scoring") as lease:
         if not is_step():
             reconcile(session)
+        online.take_up_answers(session, config.columns, load_settings().home)
         champion = promotion.read_champion(session)
         if champion is None:
             raise NoChampion(f"{pipeline} has no champion yet. Train one first: keepfit run training {pipeline}")

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -47,7 +48,8 @@ def sample_current(session: Session, version: ModelVersion, window: Window, drif
     facts = facts_of(version)
     names = [ROW_ID, EVENT_TIME, *facts.features.numerical, *facts.features.categorical]
     inside = (pc.field(EVENT_TIME) >= window.start) & (pc.field(EVENT_TIME) < window.end)
-    batches = session.store.scan("events", names, inside) if session.store.exists("events") else iter(())
+    tables = (table for table in ("events", "requests") if session.store.exists(table))
+    batches = chain.from_iterable(session.store.scan(table, names, inside) for table in tables)
     rows = bounded_sample_batches(batches, drift.max_rows, seed)
     rows = rows if len(rows.columns) else rows.reindex(columns=names)
     predicted = labelled.predictions_in(session.store, version.number, window, session.as_of)

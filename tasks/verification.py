@@ -14,6 +14,7 @@ from tasks.adapters.leases import Lease
 from tasks.core import championship, invariants
 from tasks.core.championship import Reign
 from tasks.core.errors import ArtefactMismatch, KeepfitError
+from tasks.core.online import ONLINE
 from tasks.core.results import Check, Decision, JournalEntry, Verdict, overall
 from tasks.retrying import STEP
 from tasks.session import Session
@@ -126,11 +127,14 @@ def _check_scores(session: Session) -> list[str]:
     import pandas as pd
 
     names = ["_batch_id", "model_version", "_row_id"]
-    predictions = session.store.read("predictions", names)
+    predictions = session.store.read("predictions")
+    online = predictions["_batch_id"].astype(str).str.startswith(ONLINE) if len(predictions) else None
+    twice = invariants.answered_once(predictions[online]) if online is not None and online.any() else []
+    predictions = predictions.reindex(columns=names) if online is None else predictions.loc[~online, names]
     # What could not be scored stands first, so it counts where predictions of the batch stand, too.
     left = session.store.read("unscored", names).merge(predictions[names[:2]].drop_duplicates())
     predictions = pd.concat([predictions, left]) if len(left) else predictions
-    return invariants.scored_once({str(k): int(v) for k, v in _counts(session, "events").items()}, predictions)
+    return twice + invariants.scored_once({str(k): int(v) for k, v in _counts(session, "events").items()}, predictions)
 
 
 def _check_running(session: Session) -> list[str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tasks.adapters.store import Store
 from tasks.core.features import EVENT_TIME, ROW_ID
+from tasks.core.requests import ANSWER_ID
 from tasks.core.results import Window
 
 if TYPE_CHECKING:
@@ -32,19 +33,26 @@ def predictions_in(store: Store, version: int, window: Window, as_of: datetime) 
         return store.read("predictions", [ROW_ID, EVENT_TIME, "prediction", "label"])
     inside = (pc.field(EVENT_TIME) >= window.start) & (pc.field(EVENT_TIME) < window.end)
     mine = inside & (pc.field("model_version") == version)
-    predictions = store.read("predictions", [ROW_ID, EVENT_TIME, "prediction"], mine)
+    predictions = store.read("predictions", where=mine)
+    if ANSWER_ID in predictions and predictions[ANSWER_ID].notna().any():
+        # Asked about again online, or delivered later as well, a row counts once: as it was scored last.
+        predictions = predictions.sort_values("scored_at", kind="stable").drop_duplicates(ROW_ID, keep="last")
+    predictions = predictions[[ROW_ID, EVENT_TIME, "prediction"]]
     return predictions.merge(_known(store, as_of), on=ROW_ID, how="left")
 
 
 def with_features(store: Store, predictions: "pd.DataFrame", names: Sequence[str]) -> "pd.DataFrame":
-    """Predictions (of `predictions_in`) whose event rows are there, with these columns of them beside."""
+    """Predictions (of `predictions_in`) whose rows are there, delivered or asked about, with these columns beside."""
+    import pandas as pd
     import pyarrow.compute as pc
 
-    if predictions.empty or not store.exists("events"):
+    tables = [table for table in ("events", "requests") if store.exists(table)]
+    if predictions.empty or not tables:
         return predictions.iloc[:0].reindex(columns=[*predictions.columns, *names])
     times = predictions[EVENT_TIME]
     inside = (pc.field(EVENT_TIME) >= times.min()) & (pc.field(EVENT_TIME) <= times.max())
-    return predictions.merge(store.read("events", [ROW_ID, *names], inside), on=ROW_ID, how="inner")
+    rows = pd.concat([store.read(table, [ROW_ID, *names], inside) for table in tables]).drop_duplicates(ROW_ID)
+    return predictions.merge(rows, on=ROW_ID, how="inner")
 
 
 def _labelled_times(store: Store, as_of: datetime) -> "pd.Series":

@@ -112,6 +112,12 @@ def scored_once(accepted: Mapping[str, int], predictions: "pd.DataFrame") -> lis
     return broken
 
 
+def answered_once(answers: "pd.DataFrame") -> list[str]:
+    """I5: what was answered online stands in the predictions once. `answers`: `_answer_id`."""
+    again = int(answers["_answer_id"].duplicated().sum())
+    return [f"I5 {again} of {len(answers)} online answers stand in the predictions more than once"] if again else []
+
+
 def runs_are_alive(running: Mapping[str, datetime | None], live: Sequence[str], now: datetime) -> list[str]:
     """I7: nothing is Running without a live lease for over two minutes. `running`: run -> when it started."""
     return [

@@ -1,0 +1,27 @@
+"""The section `serving` of a pipeline's file: how its champion answers online."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Serving(BaseModel):
+    """How `keepfit serve` answers for a pipeline, and how safely answers are kept."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    outside: Literal["answer", "abstain"] = Field(
+        default="answer",
+        description="A row with a value outside the training data is answered with a mark, or not answered.",
+    )
+    most_rows: int = Field(default=1_000, ge=1, le=100_000, description="Rows in one batch request.")
+    most_bytes: int = Field(default=5_000_000, ge=1_000, le=100_000_000, description="Bytes of one request.")
+    seconds: float = Field(default=10, gt=0, le=300, description="A request that takes longer is given up.")
+    durability: Literal["process", "power"] = Field(
+        default="process",
+        description="What an answer survives before it is given: the end of the process (written; on the disk within a "
+        "second), or a loss of power as well (on the disk; slower).",
+    )
+    shadow: bool = Field(
+        default=False, description="The challenger scores the same rows in silence, into the table shadow_predictions."
+    )

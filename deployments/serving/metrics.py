@@ -1,0 +1,79 @@
+"""What Prometheus reads of the server: requests, rows, seconds, versions, and whether the champion answers."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from deployments.serving.following import Follower
+from deployments.serving.rounds import Given, Rounds
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+@dataclass
+class Outcome:
+    """The status that a request ended with; 500 until it is known."""
+
+    status: int = 500
+
+
+class Metrics:
+    """The metrics of one server, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self._registry = registry = CollectorRegistry()
+        self._requests = Counter("keepfit_requests", "Requests.", ("pipeline", "status"), registry=registry)
+        self._rows = Counter("keepfit_rows", "Rows answered or refused.", ("pipeline", "version", "outcome"),
+                             registry=registry)  # fmt: skip
+        self._outside = Counter("keepfit_rows_outside", "Rows with a value outside the training data.", ("pipeline",),
+                                registry=registry)  # fmt: skip
+        self._seconds = Histogram("keepfit_request_seconds", "Seconds of a request.", ("pipeline",), buckets=_SECONDS,
+                                  registry=registry)  # fmt: skip
+        self._gauges = {
+            name: Gauge(f"keepfit_{name}", told, ("pipeline",), registry=registry)
+            for name, told in {
+                "version": "The version that answers; 0: none.",
+                "champion": "The champion by the journal; 0: none.",
+                "registry_answers": "Whether MLflow answered when last asked.",
+                "current": "Whether the version that answers is the champion.",
+                "rounds": "Rounds of scoring so far.",
+                "score_seconds": "Seconds spent scoring so far.",
+                "log_seconds": "Seconds spent writing answers down so far.",
+            }.items()
+        }
+
+    @contextmanager
+    def request(self, pipeline: str) -> Iterator[Outcome]:
+        """Count and time one request."""
+        outcome, began = Outcome(), time.perf_counter()
+        try:
+            yield outcome
+        finally:
+            self._requests.labels(pipeline, outcome.status).inc()
+            self._seconds.labels(pipeline).observe(time.perf_counter() - began)
+
+    def answered(self, pipeline: str, given: Given) -> None:
+        """Count the rows of one request."""
+        refused = sum(answer.refused is not None for answer in given.answers)
+        self._rows.labels(pipeline, given.version, "answered").inc(len(given.answers) - refused)
+        if refused:
+            self._rows.labels(pipeline, given.version, "refused").inc(refused)
+        if marked := sum(bool(answer.outside) for answer in given.answers):
+            self._outside.labels(pipeline).inc(marked)
+
+    def page(self, served: dict[str, tuple[Follower, Rounds]]) -> bytes:
+        """The page that Prometheus reads."""
+        for name, (follower, rounds) in served.items():
+            current, standing = follower.current, follower.standing
+            values = {
+                "version": current.number if current else 0, "champion": standing.champion or 0,
+                "registry_answers": standing.registry_answers, "current": not standing.why, "rounds": rounds.rounds,
+                "score_seconds": rounds.score_seconds, "log_seconds": rounds.log_seconds,
+            }  # fmt: skip
+            for key, value in values.items():
+                self._gauges[key].labels(name).set(float(value))
+        return bytes(generate_latest(self._registry))

@@ -1,0 +1,55 @@
+"""Task wrappers that take up what was answered online, each answer once, into the tables that batch scoring fills."""
+
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prefect import task
+
+from tasks.adapters import answers
+from tasks.core.columns import Column
+from tasks.core.online import answer_tables
+from tasks.core.results import Decision, Verdict
+from tasks.retrying import STEP
+from tasks.session import Session
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_log = logging.getLogger(__name__)
+
+
+@task(name="take up answers", **STEP)
+def take_up_answers(session: Session, columns: Sequence[Column], home: Path) -> int:
+    """Append what `keepfit serve` wrote down on this machine to the tables; safe to repeat. Gives the answers taken.
+
+    A group of files keeps its name until it is removed, and each table commits it once under that name.
+    """
+    taken = 0
+    with answers.taking(answers.folder_of(home, session.pipeline)) as groups:
+        for group in groups:
+            lines, damaged = answers.lines_of(group)
+            name = f"online-{group.name.removeprefix('group-')}"
+            tables = answer_tables([json.loads(line) for line in lines], columns, name)
+            for table, rows in tables.items():
+                session.store.append(table, rows, name)
+            _record(session, name, tables, damaged)
+            answers.drop(group, keep=damaged > 0)
+            taken += len(tables.get("predictions", ()))
+    return taken
+
+
+def _record(session: Session, name: str, tables: "dict[str, pd.DataFrame]", damaged: int) -> None:
+    counts = {table: len(rows) for table, rows in tables.items()}
+    told = f"{counts.get('predictions', 0)} online answers were taken up"
+    if damaged:
+        told += f"; {damaged} lines of the answers' log are damaged and were set aside in the folder damaged beside it"
+        _log.error("%s: %s", session.pipeline, told)
+    evidence: dict[str, Any] = {"batch": name, "rows": counts, "damaged": damaged}
+    session.record(Decision(
+        key=f"online:{name}", pipeline=session.pipeline, kind="online", outcome="taken up", reason=told,
+        verdict=Verdict.FAIL if damaged else Verdict.PASS, as_of=session.as_of, evidence=evidence,
+        run_id=session.run_id,
+    ))  # fmt: skip
