@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from config.alerts import Alerts
 from config.runners import Runner, Threads
 from config.schedules import Schedules
 from config.scoring import Scoring
@@ -89,6 +90,7 @@ class PipelineConfig(_Section):
     estimation: Estimation = Estimation()
     triggers: tuple[Trigger, ...] = (PerformanceDecay(),)
     governor: Governor = Governor()
+    alerts: Alerts = Alerts()
     schedules: Schedules = Schedules()
 
     @field_validator("pipeline")

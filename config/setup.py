@@ -12,4 +12,5 @@ def setup_of(config: PipelineConfig) -> Setup:
         families=tuple(candidate.kind for candidate in config.candidates),
         watches=frozenset[str]().union(*(trigger.watches for trigger in config.triggers)),
         protected=tuple(column.name for column in config.columns if column.role == "protected"),
+        notifies=bool(config.alerts.notify),
     )
