@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from config.alerts import Alerts
 from config.privacy import Privacy, refuse_unusable_privacy
 from config.runners import Runner, Threads
 from config.schedules import Schedules
@@ -95,6 +96,7 @@ class PipelineConfig(_Section):
     triggers: tuple[Trigger, ...] = (PerformanceDecay(),)
     governor: Governor = Governor()
     probation: Probation = Probation()
+    alerts: Alerts = Alerts()
     schedules: Schedules = Schedules()
 
     @field_validator("pipeline")

@@ -13,4 +13,5 @@ def setup_of(config: PipelineConfig) -> Setup:
         watches=frozenset[str]().union(*(trigger.watches for trigger in config.triggers)),
         personal=tuple(column.name for column in config.columns if column.privacy is not None),
         protected=tuple(column.name for column in config.columns if column.role == "protected"),
+        notifies=bool(config.alerts.notify),
     )

@@ -1,16 +1,20 @@
 """What a flow's run works in: its process, its pipeline and session, and the task runner that the pipeline names."""
 
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 
+from config.alerts import Alerts
 from config.opening import open_pipeline
 from config.runners import Runner
 from config.schema import PipelineConfig
-from flows.naming import run_id
+from flows.naming import is_step, run_id
 from tasks.adapters.processes import collect_garbage_rarely
 from tasks.session import Session
+from tasks.telling import tell_incidents
 
 
 def begin_run(pipeline: str, as_of: datetime | None = None) -> tuple[PipelineConfig, Session]:
@@ -19,7 +23,14 @@ def begin_run(pipeline: str, as_of: datetime | None = None) -> tuple[PipelineCon
     Raises NotFound and ConfigInvalid as `open_pipeline` does.
     """
     collect_garbage_rarely()
-    return open_pipeline(pipeline, as_of, run_id())
+    config, session = open_pipeline(pipeline, as_of, run_id())
+    # A step of another flow leaves it to that flow's end.
+    return config, session if is_step() else replace(session, at_end=partial(_end_run, config.alerts))
+
+
+def _end_run(alerts: Alerts, session: Session) -> None:
+    """What follows the end of a run, whatever it did: people are told what they were not told yet."""
+    tell_incidents(session, alerts, alerts.notify)
 
 
 def task_runner(runner: Runner) -> TaskRunner[Any]:
