@@ -62,7 +62,7 @@ def private_section(profile: "Profile") -> Iterator[str]:
         return
     yield ""
     yield "# Personal data was found, so such columns are not even stored. Where one is needed after all (a mail as"
-    yield "# the id), give it another role: this is what becomes of its values then. Pseudonyms need KEEPFIT_PRIVACY_KEYS."
+    yield "# the id), give it another role: this becomes of its values then. Pseudonyms need KEEPFIT_PRIVACY_KEYS."
     yield "privacy:"
     yield "  policies:"
     for kind in found:
