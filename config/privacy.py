@@ -1,18 +1,36 @@
 """The section `privacy` of a pipeline's file: what becomes of personal values, and of those that nobody declared."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from config.flow_yaml import flow
 from tasks.core.columns import Column
+from tasks.core.durations import Duration
 from tasks.core.privacy.classes import PersonalClass
 from tasks.core.privacy.policies import DEFAULTS, Policy
 from tasks.core.privacy.protection import Protection, Undeclared
 
 if TYPE_CHECKING:
     from tasks.core.profile import Profile
+
+
+class Retention(BaseModel):
+    """How long each is kept; for ever where nothing is said. Reconciliation lets go of what is older."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    raw: Duration | None = Field(default=None, description="Deliveries as they came, since their ingestion.")
+    quarantine: Duration | None = Field(default=None, description="Numbers of refused rows with their rules.")
+    predictions: Duration | None = Field(default=None, description="What the champion said, since it was scored.")
+
+    @property
+    def terms(self) -> dict[str, timedelta]:
+        """What is kept for how long, where something is said."""
+        said = {"raw": self.raw, "quarantine": self.quarantine, "predictions": self.predictions}
+        return {name: term for name, term in said.items() if term is not None}
 
 
 class Privacy(BaseModel):
@@ -33,6 +51,7 @@ class Privacy(BaseModel):
     max_undeclared_share: float = Field(
         default=0.05, ge=0, le=1, description="A column with more such rows than this refuses the delivery."
     )
+    retention: Retention = Retention()
     subject: str | None = Field(
         default=None, description="The column that tells who a row is about, for `keepfit erase`; the id without it."
     )

@@ -158,6 +158,14 @@ def find_version(pipeline: str, tag: str, value: str) -> ModelVersion | None:
         return versions[0] if versions else None
 
 
+def every_version(pipeline: str) -> list[ModelVersion]:
+    """All registered versions of a pipeline, by number; none where nothing was registered."""
+    with answering():
+        found = client().search_model_versions(f"name = '{pipeline}'", max_results=10_000)
+    versions = [ModelVersion(int(one.version), str(one.run_id), dict(one.tags)) for one in found]
+    return sorted(versions, key=lambda one: one.number)
+
+
 def _number(version: ModelVersion) -> int:
     return version.number
 

@@ -159,7 +159,22 @@ class Store:
 
     def read_snapshot(self, snapshot: Snapshot) -> "pd.DataFrame":
         """Exactly the rows that were pinned, by (_event_time, _row_id), with `label`. Raises ArtefactMismatch."""
-        return snapshots.read(snapshot, self.uri("events"), self.uri("labels"))
+        return snapshots.read(snapshot, self.uri("events"), self.uri("labels"), self._renewed)
+
+    def erased(self, kind: str) -> "pd.DataFrame":
+        """What erasures took away: of the kind `rows` by batch (`name`) and table (`part`), or digests of snapshots."""
+        import pyarrow.compute as pc
+
+        return self.read("erasures", ["name", "part", "rows"], pc.field("kind") == kind)
+
+    @property
+    def folder(self) -> Path:
+        """The pipeline's folder on this machine."""
+        return self._folder
+
+    def _renewed(self) -> dict[str, str]:
+        told = self.erased("snapshot")
+        return dict(zip(told["name"], told["part"], strict=True))
 
     def cache_path(self, *parts: str) -> Path:
         """A path below cache/ on this machine; its folder exists. Whatever stands there may be deleted at any time."""
