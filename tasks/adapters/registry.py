@@ -99,6 +99,12 @@ def fetch(pipeline: str, version: ModelVersion, folder: Path) -> Path:
     return path
 
 
+def requirements_of(pipeline: str, version: ModelVersion, folder: Path) -> list[str]:
+    """The lines of the version's requirements, `name==version`; empty where its artefact has none."""
+    path = _download(f"models:/{pipeline}/{version.number}", folder) / "requirements.txt"
+    return path.read_text("utf-8").split() if path.is_file() else []
+
+
 def _download(uri: str, folder: Path) -> Path:
     with answering():
         client()

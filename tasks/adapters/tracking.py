@@ -106,6 +106,12 @@ def log(run_id: str, parameters: Mapping[str, Any], metrics: Mapping[str, float]
         )
 
 
+def parameters_of(run_id: str) -> dict[str, str]:
+    """The parameters of a run, as text."""
+    with answering():
+        return dict(client().get_run(run_id).data.params)
+
+
 def log_series(run_id: str, name: str, values: Sequence[float | None]) -> None:
     """Log one metric over steps 0, 1, ...; a step without a value is left out."""
     from mlflow.entities import Metric
