@@ -171,7 +171,14 @@ class PipelineConfig(_Section):
         """What deliveries are held against beyond their columns."""
         classes = Classes(self.positive, self.negatives, self.problem == "binary")
         rules = self.validation
-        return Suite(rules.expectations, rules.max_quarantined_share, classes, rules.repeats, rules.corrections)
+        return Suite(
+            rules.expectations,
+            rules.max_quarantined_share,
+            classes,
+            rules.repeats,
+            rules.corrections,
+            rules.refuse_changes,
+        )
 
     @property
     def target(self) -> Column | None:
