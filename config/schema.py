@@ -175,7 +175,7 @@ class PipelineConfig(_Section):
         rules = self.validation
         return Suite(
             rules.expectations, rules.max_quarantined_share, classes, rules.repeats, self.privacy.protection,
-            rules.corrections,
+            rules.corrections, rules.refuse_changes,
         )  # fmt: skip
 
     @property

@@ -5,6 +5,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tasks.adapters.expectations import Expectation
 from tasks.core.batches import Repeats
 from tasks.core.columns import Column
+from tasks.core.schema_changes import ChangeKind
 from tasks.core.sentinel.policy import Policy
 from tasks.core.superseding import Corrections
 
@@ -28,6 +29,11 @@ class Validation(BaseModel):
         description="refuse: a row whose id was accepted before is quarantined. by_name: a delivery of the name of an "
         "earlier one, with other content, takes the place of all of its rows. by_id: a row whose id was accepted "
         "before takes the place of that row.",
+    )
+    refuse_changes: tuple[ChangeKind, ...] = Field(
+        default=(),
+        description="Which changes of the columns since the last accepted deliveries (new, lost, renamed, widened, "
+        "narrowed) refuse a delivery whole; the others are accepted and told.",
     )
     expectations: tuple[Expectation, ...] = ()
     sentinel: Policy = Field(

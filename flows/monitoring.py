@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import Any
 
 from prefect import flow
 
@@ -22,9 +22,6 @@ from tasks.core.results import Check, Window
 from tasks.links import report_link, version_links
 from tasks.reconciliation import reconcile
 from tasks.session import Session
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @flow(name="monitoring", flow_run_name=run_name, persist_result=False)
@@ -88,9 +85,7 @@ def _check(config: PipelineConfig, session: Session, champion: ModelVersion) -> 
     return decision.outcome, decision.reason
 
 
-def _look_again(
-    config: PipelineConfig, session: Session, champion: ModelVersion, reference: "pd.DataFrame"
-) -> list[Check]:
+def _look_again(config: PipelineConfig, session: Session, champion: ModelVersion, reference: Any) -> list[Check]:
     """Check again what corrected deliveries touched since it was checked; written down, and nothing is started."""
     drift, seed, said = config.drift, config.search.seed, []
     for look in relooks.due(session.journal.entries(), champion.number):

@@ -15,6 +15,7 @@ from tasks.adapters.leases import Lease
 from tasks.adapters.sources import FolderLabels, Listing
 from tasks.core import batches
 from tasks.core.batches import Delivery, Judged, Suite
+from tasks.core.changed_deliveries import compared
 from tasks.core.classes import Unknown
 from tasks.core.columns import Column, convert
 from tasks.core.errors import DataRejected
@@ -85,7 +86,8 @@ def judge_events(
     fault_point("ingestion.validated")
     target = next((column.name for column in columns if column.role == "target"), None)
     judged = _judged(frame, faults | answer.rows | found.rows, answer, target, suite, found.refusals)
-    return replace(judged, again=frame.loc[list(faults.get("row_id:already accepted", ()))])
+    judged = replace(judged, again=frame.loc[list(faults.get("row_id:already accepted", ()))])
+    return judged if suite.rows is not None else compared(judged, text, columns, suite, session.store.read("batches"))
 
 
 def _judged(

@@ -4,6 +4,7 @@ Reading, rules and tables come in as arguments; nothing is read or written here.
 """
 
 import hashlib
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from tasks.core.conversion import FALSE_WORDS
 from tasks.core.features import EVENT_TIME, ROW_ID
 from tasks.core.privacy.protection import Protection
 from tasks.core.results import Check, Decision, Verdict, Window
+from tasks.core.schema_changes import ChangeKind
 from tasks.core.superseding import Corrections, Replaced
 
 if TYPE_CHECKING:
@@ -57,6 +59,7 @@ class Suite:
     repeats: Repeats = "as_rows"
     protection: Protection = field(default_factory=Protection)
     corrections: Corrections = "refuse"
+    refuse_changes: Sequence[ChangeKind] = ()
     rows: Sequence[int] | None = None
     """Only these rows of a delivery are judged, by the rules of single rows; None: all of it."""
 
@@ -78,6 +81,7 @@ class Judged:
     again: "pd.DataFrame | None" = None
     warnings: tuple[str, ...] = ()
     replaced: Replaced | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def quarantined(self) -> int:
@@ -248,6 +252,7 @@ def closing_tables(judged: Judged, delivery: Delivery, times: "pd.Series | None"
         "quarantined": judged.quarantined,
         "refusal": judged.refusal or "",
         "warnings": "; ".join(judged.warnings),
+        "columns": json.dumps(judged.columns),
         "first_event": span[0],
         "last_event": span[1],
         "_ingested_at": moment,
@@ -274,7 +279,7 @@ def decision_of(batch: "pd.Series", quarantine: "pd.DataFrame", pipeline: str, a
     warnings = noted.split("; ") if isinstance(noted, str) and noted else []  # tables of earlier days have none
     counts = {name: int(batch[name]) for name in ("delivered", "accepted", "quarantined")}
     told = f"{counts['accepted']} of {counts['delivered']} rows accepted, {counts['quarantined']} quarantined"
-    more = superseding.evidence_of(batch)  # type: ignore[arg-type]  # a Series answers as a mapping does
+    more = superseding.evidence_of(batch)
     span = None
     if not pd.isna(batch["first_event"]):
         end = batch["last_event"].to_pydatetime() + timedelta(microseconds=1)

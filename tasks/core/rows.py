@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.core.columns import Column
 from tasks.core.errors import DataRejected
+from tasks.core.printable import printable
+from tasks.core.schema_changes import likely_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,8 +22,13 @@ def refuse_unusable(text: "pd.DataFrame", columns: Sequence[Column]) -> None:
     """Raise DataRejected where declared columns are not there, or hold lists or records."""
     missing = [column.name for column in columns if column.name not in text and not column.optional]
     if missing:
+        # Only names that are like declared ones are told: without a header the others would be cells.
+        others = [str(name) for name in text if name not in {column.name for column in columns}]
+        likely = [f"{one} for {name}" for name in missing if (one := likely_name(name, others))]
+        renamed = f" Renamed? {', '.join(map(printable, likely))} came." if likely else ""
         raise DataRejected(
-            f"columns are missing: {', '.join(missing)}. Deliver them, or change the pipeline's file.", "columns"
+            f"columns are missing: {', '.join(missing)}.{renamed} Deliver them, or change the pipeline's file.",
+            "columns",
         )
     there = [column.name for column in columns if column.name in text]
     nested = [name for name in there if text[name].dtype == object and text[name].map(_is_nested).any()]

@@ -42,7 +42,7 @@ def beside(batch: "pd.DataFrame", replaced: Replaced) -> "pd.DataFrame":
     return told
 
 
-def evidence_of(batch: Mapping[str, Any]) -> dict[str, Any]:
+def evidence_of(batch: "pd.Series[Any]") -> dict[str, Any]:
     """What the journal holds of a release and of superseded rows, from a row of the batches table; mostly nothing."""
     import pandas as pd
 

@@ -14,6 +14,7 @@ from flows import release as release_module
 from tasks import reconciliation, verification
 from tasks.adapters import expectations
 from tasks.adapters.store import Store, tables
+from tasks.core import dossiers
 from tasks.core.errors import NotFound
 from tasks.core.results import Window
 from tasks.session import Session
@@ -79,6 +80,9 @@ class Place:
         frame = pd.DataFrame(rows, columns=["id", "at", "x", "y"])
         frame["at"] = [f"2024-01-{day:02d}T00:00:00Z" for day in frame["at"]]
         frame.to_csv(self.inbox / name, index=False)
+        return self.take()
+
+    def take(self):
         self.later()
         with self.session.leases.hold("ingestion/trial", "run") as lease:
             done = [flow._ingest_events(self.config, self.session, p, lease)
@@ -282,4 +286,31 @@ def test_a_release_that_is_cut_off_is_finished_by_the_next_repair_and_happens_on
         place.release("type:x")  # it begins with the repair
     assert len(place.read()) == 35
     assert place.session.journal.entries("ingestion")[-1].decision.evidence["who"] == "Ada"
+    assert place.holds()
+
+
+def test_a_changed_delivery_is_told_in_words_and_refused_where_the_file_says_so(place):
+    def put(name, first, **columns):
+        frame = pd.DataFrame(some(first, 30), columns=["id", "at", "x", "y"])
+        frame["at"] = [f"2024-01-{day:02d}T00:00:00Z" for day in frame["at"]]
+        frame.assign(**columns).to_csv(place.inbox / name, index=False)
+        return place.take()[0]
+
+    assert "warnings" not in put("a.csv", 0).evidence
+    told = put("b.csv", 30, tip=1.5)
+    assert told.evidence["warnings"] == [
+        "column tip is new (numbers)",
+        "1 columns came that nobody declared and that are not read: tip",
+    ]
+    assert "warning: column tip is new (numbers)" in told.reason
+    assert "column tip is new" in dossiers.ingestion_page("trial", [told], (), (), {})
+    place.validation = {"refuse_changes": ["lost", "renamed"]}
+    told = put("c.csv", 60, tipp=1.5)
+    assert (told.outcome, told.evidence["rules"]) == ("quarantined", {"batch:schema-renamed": 30})
+    assert "column tip is gone and tipp came: renamed?" in told.reason
+    assert put("d.csv", 90, tip=1.5, more="x").outcome == "accepted"
+    (place.inbox / "e.csv").write_text("id,at,X_,y,Ada Lovelace\nq,2024-01-01T00:00:00Z,1,2,3\n")
+    (told,) = place.take()
+    assert "columns are missing: x. Renamed? X_ for x came." in told.reason
+    assert "Ada" not in str(told)
     assert place.holds()
