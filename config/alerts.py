@@ -4,6 +4,7 @@ from pydantic import Field
 
 from tasks.adapters.notifiers import Notifier
 from tasks.core.alerting import Policy
+from tasks.core.heartbeat import MaxAge
 
 
 class Alerts(Policy):
@@ -12,3 +13,4 @@ class Alerts(Policy):
     notify: tuple[Notifier, ...] = Field(
         default=(), description="Who is told. Addresses and secrets stand in the environment: name the variable."
     )
+    max_age: MaxAge = Field(default=MaxAge(), description="What `keepfit heartbeat` asks for.")

@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
 BATCH = "batch:"
 """How the names of rules begin that refuse a delivery whole."""
-DELIVERED_AT = "_delivered_at"
-"""When labels became known that nothing else is said of."""
+DELIVERED_AT = "_delivered_at"  # when labels became known that nothing else is said of
 REPEATED = "row:repeated"
 """The rule of rows that repeat an earlier one of their delivery; set aside, they are no sign of a bad delivery."""
 Repeats = Literal["as_rows", "set_aside"]
