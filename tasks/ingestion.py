@@ -23,6 +23,7 @@ from tasks.core.features import EVENT_TIME, ROW_ID
 from tasks.core.printable import printable
 from tasks.core.results import Decision
 from tasks.core.rows import refuse_unusable, repeated_rows, shape_faults, time_faults
+from tasks.core.schema_changes import columns_before
 from tasks.retrying import STEP
 from tasks.session import Session
 
@@ -81,7 +82,9 @@ def judge_events(
         faults[batches.REPEATED] = list(again)
     rules = [*expectations.always(columns), *suite.expectations]
     rules = rules if suite.rows is None else [rule for rule in rules if rule.on_fail == "quarantine"]
-    answer = expectations.validate(frame.drop(again), rules)
+    # Of single rows that are judged again none need have a value.
+    may_be_empty = [column.name for column in columns if column.optional or suite.rows is not None]
+    answer = expectations.validate(frame.drop(again), rules, may_be_empty)
     fault_point("ingestion.validated")
     target = next((column.name for column in columns if column.role == "target"), None)
     judged = _judged(frame, faults | answer.rows, answer, target, suite)
@@ -104,7 +107,7 @@ def _typed(
     session: Session, delivery: Delivery, text: "pd.DataFrame", columns: Sequence[Column], suite: Suite
 ) -> tuple["pd.DataFrame", dict[str, Any]]:
     used = [column for column in columns if column.role != "ignore"]
-    refuse_unusable(text, used)
+    refuse_unusable(text, used, columns_before(session.store.read("batches")))
     converted = convert(text, used)
     frame, faults = converted.frame, converted.faults | shape_faults(text, [column.name for column in used])
     frame[EVENT_TIME] = batches.event_times(frame, columns, delivery.ingested_at)
@@ -159,7 +162,8 @@ def judge_labels(
     else:
         known = time_faults(frame[labels.known_at].dropna(), columns[-1], session.now, "known_at")
     always = expectations.always(columns)
-    answer = expectations.validate(frame, [rule for rule in always if rows is None or rule.on_fail == "quarantine"])
+    chosen = [rule for rule in always if rows is None or rule.on_fail == "quarantine"]
+    answer = expectations.validate(frame, chosen, () if rows is None else list(frame.columns))
     return _judged(frame, faults | known | answer.rows, answer, labels.label, Suite(classes=classes))
 
 
