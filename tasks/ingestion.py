@@ -82,7 +82,9 @@ def judge_events(
         faults[batches.REPEATED] = list(again)
     rules = [*expectations.always(columns), *suite.expectations]
     rules = rules if suite.rows is None else [rule for rule in rules if rule.on_fail == "quarantine"]
-    answer = expectations.validate(frame.drop(again), rules)
+    # Of single rows that are judged again none need have a value.
+    may_be_empty = [column.name for column in columns if column.optional or suite.rows is not None]
+    answer = expectations.validate(frame.drop(again), rules, may_be_empty)
     fault_point("ingestion.validated")
     target = next((column.name for column in columns if column.role == "target"), None)
     judged = _judged(frame, faults | answer.rows | found.rows, answer, target, suite, found.refusals)
@@ -143,7 +145,7 @@ def judge_labels(
         known = time_faults(frame[labels.known_at].dropna(), columns[-1], session.now, "known_at")
     always = expectations.always(columns)
     some = [rule for rule in always if suite.rows is None or rule.on_fail == "quarantine"]
-    answer = expectations.validate(frame, some)
+    answer = expectations.validate(frame, some, () if suite.rows is None else list(frame.columns))
     rules = faults | known | answer.rows | found.rows
     return _judged(frame, rules, answer, labels.label, Suite(classes=suite.classes), found.refusals)
 

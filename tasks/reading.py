@@ -9,6 +9,7 @@ from tasks.core.columns import Column, convert
 from tasks.core.features import EVENT_TIME, ROW_ID
 from tasks.core.privacy.protection import Found
 from tasks.core.rows import refuse_unusable, shape_faults, time_faults
+from tasks.core.schema_changes import columns_before
 from tasks.private import make_private
 from tasks.session import Session
 
@@ -21,7 +22,7 @@ def typed(
 ) -> tuple["pd.DataFrame", dict[str, Any], Found]:
     """The rows as they may be stored, the rules that single rows break, and what of them is personal. DataRejected."""
     used = [column for column in columns if column.role != "ignore"]
-    refuse_unusable(text, used)
+    refuse_unusable(text, used, columns_before(session.store.read("batches")))
     converted = convert(text, used)
     faults = converted.faults | shape_faults(text, [column.name for column in used])
 

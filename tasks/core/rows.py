@@ -3,14 +3,13 @@
 Answers are rules with the index labels of the rows that break them; what follows from them is decided elsewhere.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tasks.core.columns import Column
 from tasks.core.errors import DataRejected
-from tasks.core.printable import printable
-from tasks.core.schema_changes import likely_name
+from tasks.core.schema_changes import differences
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,16 +17,17 @@ if TYPE_CHECKING:
 Faults = dict[str, list[int]]
 
 
-def refuse_unusable(text: "pd.DataFrame", columns: Sequence[Column]) -> None:
-    """Raise DataRejected where declared columns are not there, or hold lists or records."""
+def refuse_unusable(text: "pd.DataFrame", columns: Sequence[Column], before: Sequence[Mapping[str, str]] = ()) -> None:
+    """Raise DataRejected where declared columns are not there, or hold lists or records.
+
+    What came instead is told where most names are those of accepted deliveries (`before`, the columns of each): without
+    a header the names would be cells.
+    """
     missing = [column.name for column in columns if column.name not in text and not column.optional]
     if missing:
-        # Only names that are like declared ones are told: without a header the others would be cells.
-        others = [str(name) for name in text if name not in {column.name for column in columns}]
-        likely = [f"{one} for {name}" for name in missing if (one := likely_name(name, others))]
-        renamed = f" Renamed? {', '.join(map(printable, likely))} came." if likely else ""
+        told = differences(text, before)
         raise DataRejected(
-            f"columns are missing: {', '.join(missing)}.{renamed} Deliver them, or change the pipeline's file.",
+            f"columns are missing: {', '.join(missing)}.{told} Deliver them, or change the pipeline's file.",
             "columns",
         )
     there = [column.name for column in columns if column.name in text]

@@ -73,6 +73,15 @@ def changes_of(before: Sequence[Mapping[str, str]], now: Mapping[str, str], rows
     return found
 
 
+def differences(frame: "pd.DataFrame", before: Sequence[Mapping[str, str]]) -> str:
+    """A sentence of what changed, for a delivery that lacks columns; nothing where its header may be no header."""
+    known = {name for one in before for name in one}
+    if sum(str(name) in known for name in frame) * 2 <= len(frame.columns):
+        return ""
+    told = ", ".join(change.words for change in changes_of(before, describe(frame), len(frame)))
+    return f" Since the last accepted delivery: {told}." if told else ""
+
+
 def likely_name(old: str, names: Sequence[str]) -> str | None:
     """The name that is most like another one, written in whatever way; None where none is."""
     ratios = {name: _likeness(_plain(old), _plain(name)) for name in names}

@@ -309,8 +309,11 @@ def test_a_changed_delivery_is_told_in_words_and_refused_where_the_file_says_so(
     assert (told.outcome, told.evidence["rules"]) == ("quarantined", {"batch:schema-renamed": 30})
     assert "column tip is gone and tipp came: renamed?" in told.reason
     assert put("d.csv", 90, tip=1.5, more="x").outcome == "accepted"
-    (place.inbox / "e.csv").write_text("id,at,X_,y,Ada Lovelace\nq,2024-01-01T00:00:00Z,1,2,3\n")
+    (place.inbox / "e.csv").write_text("id,at,X_value,y,tip\nq,2024-01-01T00:00:00Z,1,2,3\n")
     (told,) = place.take()
-    assert "columns are missing: x. Renamed? X_ for x came." in told.reason
+    assert "columns are missing: x. Since the last accepted delivery: column X_value is new" in told.reason
+    (place.inbox / "f.csv").write_text("Ada Lovelace,2024-01-01T00:00:00Z,1,x_ray\n")
+    (told,) = place.take()
+    assert "columns are missing: id, at, x, y. Deliver them" in told.reason
     assert "Ada" not in str(told)
     assert place.holds()
