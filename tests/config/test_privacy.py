@@ -11,6 +11,8 @@ from tasks.core.errors import ConfigInvalid
 from tests.config.test_schema import AGE, GOAL, KEY, SEX, SEX_RATE, WHEN, made
 
 SECRET = "0123456789abcdef" * 2
+PAID = GOAL | {"type": "number", "privacy": "amount"}
+FEW = {"columns": [KEY, WHEN, AGE, GOAL, SEX], "gates": [SEX_RATE | {"min_rows": 5}]}
 MAIL = KEY | {"privacy": "mail"}
 
 
@@ -35,12 +37,11 @@ def test_a_class_gets_its_policy_and_what_is_not_said_has_defaults():
     [
         ({"columns": [MAIL | {"type": "integer"}, WHEN, AGE, GOAL]}, "give the column the type string"),
         ({"columns": [KEY, WHEN, AGE | {"privacy": "name"}, GOAL]}, "give the column the role ignore"),
-        ({"columns": [KEY, WHEN, AGE, GOAL | {"type": "number", "privacy": "amount"}], "positive": "1"}, "made private"),
+        ({"columns": [KEY, WHEN, AGE, PAID], "positive": "1"}, "made private"),
         ({"privacy": {"subject": "nobody"}}, "privacy.subject nobody"),
         ({"privacy": {"policies": {"mails": {"kind": "drop"}}}}, "mails"),
         ({"privacy": {"policies": {"mail": {"kind": "hash"}}}}, "pseudonymise"),
-        ({"columns": [KEY, WHEN, AGE, GOAL, SEX], "gates": [SEX_RATE | {"min_rows": 5}], "privacy": {"smallest_group": 10}},
-         "tells of parts of 5 rows"),
+        (FEW | {"privacy": {"smallest_group": 10}}, "tells of parts of 5 rows"),
     ],
 )  # fmt: skip
 def test_what_cannot_work_is_refused_before_anything_runs(changes, told):
