@@ -1,6 +1,6 @@
 """The section `privacy` of a pipeline's file: what becomes of personal values, and of those that nobody declared."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from config.flow_yaml import flow
 from tasks.core.columns import Column
 from tasks.core.durations import Duration
+from tasks.core.gates import Gate
 from tasks.core.privacy.classes import PersonalClass
 from tasks.core.privacy.policies import DEFAULTS, Policy
 from tasks.core.privacy.protection import Protection, Undeclared
@@ -51,6 +52,11 @@ class Privacy(BaseModel):
     max_undeclared_share: float = Field(
         default=0.05, ge=0, le=1, description="A column with more such rows than this refuses the delivery."
     )
+    smallest_group: int = Field(
+        default=2,
+        ge=2,
+        description="Gates may judge, and pages tell of, no part of the rows that has fewer (k-anonymity).",
+    )
     retention: Retention = Retention()
     subject: str | None = Field(
         default=None, description="The column that tells who a row is about, for `keepfit erase`; the id without it."
@@ -62,13 +68,19 @@ class Privacy(BaseModel):
         return Protection(self.policies, self.undeclared, self.max_undeclared_share)
 
 
-def refuse_unusable_privacy(columns: tuple[Column, ...], privacy: Privacy) -> None:
-    """Raise ValueError where a policy does not fit its column, or the subject is no column that is stored."""
+def refuse_unusable_privacy(columns: tuple[Column, ...], gates: Iterable[Gate], privacy: Privacy) -> None:
+    """Raise ValueError where a policy does not fit its column, a gate tells of few, or the subject is not stored."""
     if why := privacy.protection.misfit(columns):
         raise ValueError(why)
     for column in columns:
         if column.privacy is not None and column.role in {"target", "time"}:
             raise ValueError(f"column {column.name}: a {column.role} cannot be made private; it has to stand as it is")
+    for gate in gates:
+        if (rows := getattr(gate, "min_rows", None)) is not None and rows < privacy.smallest_group:
+            raise ValueError(
+                f"the gate {gate.kind} tells of parts of {rows} rows, and privacy.smallest_group is "
+                f"{privacy.smallest_group}: set its min_rows to that or more"
+            )
     stored = {column.name for column in columns if column.role in {"id", "feature", "protected"}}
     if privacy.subject is not None and privacy.subject not in stored:
         raise ValueError(f"privacy.subject {privacy.subject} is no column with the role id, protected or feature")

@@ -142,7 +142,7 @@ class PipelineConfig(_Section):
             raise ValueError("positive belongs to a binary problem only")
         if targets:
             refuse_unusable_target(targets[0], self.problem, self.positive, self.negatives)
-        refuse_unusable_privacy(self.columns, self.privacy)
+        refuse_unusable_privacy(self.columns, self.gates, self.privacy)
         refuse_uncorrectable(self.columns, self.validation)
         if self.source.repeats:
             refuse_uncounted_repeats(self.columns, self.validation)
