@@ -13,7 +13,7 @@ from prefect.logging import get_run_logger
 
 from tasks import approval, ingestion, monitoring, promotion
 from tasks.adapters import orchestrator, processes, registry, tracking
-from tasks.core import championship, invariants
+from tasks.core import bans, championship, invariants
 from tasks.core.errors import KeepfitError
 from tasks.retrying import STEP, tried_again
 from tasks.session import Session
@@ -35,8 +35,8 @@ def reconcile(session: Session) -> Repairs:
     """Finish or end what a killed run left: staged batches, aliases, unsent triggers, dead runs, half-written files."""
     done: list[str] = []
     unknown: list[str] = []
-    repairs = (_batches, _superseded, _aliases, _proposals, _triggers, _dead_mlflow_runs, _dead_flow_runs, _leftovers)
-    for repair in repairs:
+    repairs = (_batches, _superseded, _aliases, _bans, _proposals, _triggers, _dead_mlflow_runs, _dead_flow_runs)
+    for repair in (*repairs, _leftovers):
         try:
             tried_again(lambda: done.extend(repair(session)))  # noqa: B023 - it is called here and now
         except KeepfitError as error:
@@ -81,6 +81,13 @@ def _aliases(session: Session) -> Iterator[str]:
     if found.get(registry.CHAMPION) != wanted.champion or found.get(registry.PREVIOUS) != wanted.previous:
         promotion.move_aliases.fn(session)
         yield f"the alias champion is version {wanted.champion}, as the journal says"
+
+
+def _bans(session: Session) -> Iterator[str]:
+    for number, why in bans.banned(session.journal.entries()).items():
+        if not registry.version_of(session.pipeline, number).banned:
+            registry.tag_version(session.pipeline, number, {registry.BANNED: why})
+            yield f"version {number} is banned, and MLflow's page says so"
 
 
 def _proposals(session: Session) -> Iterator[str]:

@@ -15,7 +15,7 @@ from benchmarks.failing import failing
 from benchmarks.ground import DAY, PIPELINE, SECOND, _deliver
 from flows import monitoring, promotion, rollback, scoring
 from tasks import probation, reconciliation
-from tasks.adapters import registry
+from tasks.adapters import registry, tracking
 from tasks.core import explanation
 from tasks.core.championship import reign
 from tasks.core.errors import KeepfitError, NotFound
@@ -101,6 +101,19 @@ def test_a_banned_version_is_never_promoted_or_gone_back_to_again(ground):
         with pytest.raises(NotFound, match="banned and never promoted again"):
             rollback.rollback_flow.fn(PIPELINE, 2, "Ada", "I want it back")
     assert registry.champion_of(PIPELINE).number == 1
+
+
+def test_a_rollback_while_mlflow_is_down_stands_in_the_journal_and_the_aliases_and_the_ban_follow(ground, monkeypatch):
+    with ground.run():
+        with monkeypatch.context() as down:
+            down.setattr(tracking, "answers", lambda: False)
+            told = rollback.rollback_flow.fn(PIPELINE, None, "Ada", "at once", True)
+        assert "Version 1 is champion again; version 2 stepped down and is banned. MLflow does not answer" in told
+        assert reign(ground.session(SECOND).journal.entries()).champion == 1
+        assert registry.champion_of(PIPELINE).number == 2, "nobody could move it"
+        reconciliation.reconcile.fn(ground.session(SECOND))
+    assert registry.champion_of(PIPELINE).number == 1
+    assert registry.version_of(PIPELINE, 2).banned == "Ada: at once"
 
 
 def test_one_that_does_what_it_did_is_kept_and_each_window_is_looked_at_once(ground):
