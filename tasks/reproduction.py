@@ -14,7 +14,7 @@ from tasks.core import fitting, reproduction
 from tasks.core.errors import ArtefactMismatch
 from tasks.core.fitting import Recipe
 from tasks.core.reproduction import Records
-from tasks.core.results import Check
+from tasks.core.results import Check, Decision, Verdict
 from tasks.retrying import STEP
 from tasks.session import Session
 from tasks.training import labelled_rows
@@ -43,6 +43,17 @@ def reproduce_version(session: Session, number: int) -> Check:
         kept = fits.evaluation(elsewhere, facts.key)
     again = np.empty(0) if kept is None else kept["prediction"].to_numpy("float64")
     return reproduction.judge_reproduction(differing, before, again)
+
+
+@task(name="record reproduction", **STEP)
+def record_reproduction(session: Session, number: int, check: Check) -> None:
+    """Write into the journal what came of it: a version's card tells it as a proof."""
+    outcome = {Verdict.PASS: "reproduced", Verdict.FAIL: "differs"}.get(check.verdict, "not reproduced")
+    session.record(Decision(
+        key=f"reproduction:{number}:{session.clock().isoformat()}", pipeline=session.pipeline, kind=reproduction.NAME,
+        verdict=check.verdict, outcome=outcome, reason=check.reason, as_of=session.as_of,
+        evidence={"version": number, "numbers": dict(check.numbers)},
+    ))  # fmt: skip
 
 
 def _recorded(session: Session, version: ModelVersion) -> Records:

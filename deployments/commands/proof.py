@@ -70,10 +70,11 @@ def reproduce(pipeline: Pipeline, version: Annotated[int, typer.Argument(help="T
     """Train a version again from its records, in a fresh folder, and compare; exit status 1 unless it is equal."""
     connect(pipeline)
     from config.opening import open_pipeline
-    from tasks.reproduction import reproduce_version
+    from tasks.reproduction import record_reproduction, reproduce_version
 
     _, session = open_pipeline(pipeline, None, "reproduction")
     check = reproduce_version.fn(session, version)
+    record_reproduction.fn(session, version, check)
     if not check.passed:
         raise TerminalError(f"Version {version} of {pipeline} is not proved equal ({check.verdict}). {check.reason}")
     typer.echo(f"Version {version} of {pipeline} is reproduced: {check.reason}.")

@@ -16,8 +16,7 @@ from tasks.core.estimators import TRUSTED_TYPES
 
 MODEL_FILE = "model.skops"
 CHAMPION, PREVIOUS, CANDIDATE, CHALLENGER = "champion", "previous", "candidate", "challenger"
-_DESCRIPTION = 5_000  # characters, in databases that count them
-BANNED = "keepfit.banned"
+BANNED, _DESCRIPTION = "keepfit.banned", 5_000  # characters of a description, in databases that count them
 
 
 @dataclass(frozen=True)

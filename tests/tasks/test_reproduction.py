@@ -14,11 +14,13 @@ import pytest
 from tasks import lineage, reproduction, training, versions
 from tasks.adapters import provenance, registry, tracking
 from tasks.adapters.store import Store
+from tasks.carding import known_of
 from tasks.core import reproduction as rules
 from tasks.core.errors import NotFound
 from tasks.core.estimators import Linear
 from tasks.core.features import Features
 from tasks.core.fitting import Recipe
+from tasks.core.ml_test_score import Setup, ml_test_score
 from tasks.core.reproduction import Records
 from tasks.core.results import Verdict
 from tasks.core.splits import Split
@@ -82,6 +84,15 @@ def test_a_version_is_made_again_from_its_records_and_predicts_the_same(session,
     assert check.numbers["rows"] == 320
     assert check.numbers["largest"] <= rules.TOLERANCE
     assert {path: path.stat().st_mtime_ns for path in cached.rglob("*")} == before, "the fresh folder is elsewhere"
+
+
+def test_what_came_of_it_stands_in_the_journal_as_a_proof_of_the_version(session, version):
+    setup = Setup()
+    before = ml_test_score(known_of(session, version, setup)).points["infrastructure"]["Infra 1"]
+    reproduction.record_reproduction.fn(session, version.number, proof(session, version))
+    after = ml_test_score(known_of(session, version, setup)).points["infrastructure"]["Infra 1"]
+    assert (before.worth, after.worth) == (0.5, 1.0)
+    assert "keepfit explain" in after.proof
 
 
 def test_a_changed_row_is_named(session, version, monkeypatch):
