@@ -22,6 +22,3 @@ class Serving(BaseModel):
         description="What an answer survives before it is given: the end of the process (written; on the disk within a "
         "second), or a loss of power as well (on the disk; slower).",
     )
-    shadow: bool = Field(
-        default=False, description="The challenger scores the same rows in silence, into the table shadow_predictions."
-    )

@@ -1,5 +1,6 @@
 """`keepfit up`, `down`, `status` and `logs`: the local stack for people. What happens is in `deployments/stack`."""
 
+import os
 import signal
 from collections import deque
 from typing import Annotated
@@ -22,6 +23,8 @@ def up(
     port_prefect: Port = None,
     port_mlflow: Port = None,
     port_evidently: Port = None,
+    serve: Annotated[bool, typer.Option("--serve", help="Also start `keepfit serve` for all pipelines.")] = False,
+    port_serving: Port = None,
 ) -> None:
     """Start Prefect, MLflow, Evidently and a worker on this machine, and watch over them until Ctrl-C.
 
@@ -32,7 +35,9 @@ def up(
     from deployments.stack import Stack
     from deployments.stack.view import Console
 
-    asked = {"prefect": port_prefect, "mlflow": port_mlflow, "evidently": port_evidently}
+    if serve:
+        os.environ["KEEPFIT_SERVE"] = "true"
+    asked = {"prefect": port_prefect, "mlflow": port_mlflow, "evidently": port_evidently, "serving": port_serving}
     stack = Stack(load_settings(), {name: port for name, port in asked.items() if port is not None})
     console = Console(stack)
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -73,7 +78,7 @@ def status() -> None:
 
 
 def logs(
-    part: Annotated[str, typer.Argument(help="stack, prefect, mlflow, evidently or worker")] = "stack",
+    part: Annotated[str, typer.Argument(help="stack, prefect, mlflow, evidently, worker or serving")] = "stack",
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many of the last lines.")] = 50,
 ) -> None:
     """Show the last lines of a part's log."""

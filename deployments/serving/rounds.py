@@ -21,7 +21,7 @@ from deployments.serving.verified import Loaded
 from tasks.adapters.answers import AnswerLog
 from tasks.core.errors import DataRejected, KeepfitError, NoChampion, ServerUnavailable
 from tasks.core.features import EVENT_TIME, design_matrix
-from tasks.core.online import CHAMPION, Answer, log_line
+from tasks.core.online import Answer, log_line
 from tasks.core.requests import Asked, event_frame, row_id
 from tasks.core.scoring import predict_each
 
@@ -106,7 +106,7 @@ class Rounds:
         began = time.perf_counter()
         answers = self._answers([row for request in requests for row in request], loaded, now)
         scored = time.perf_counter()
-        line = log_line(answers, self.asked.columns, loaded.number, now, CHAMPION)
+        line = log_line(answers, self.asked.columns, loaded.number, now)
         self.log.write(orjson.dumps(line))
         self.rounds += 1
         self.score_seconds += scored - began

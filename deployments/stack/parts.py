@@ -14,7 +14,7 @@ from deployments.stack.processes import MARK, PART
 
 POOL = "keepfit"
 SERVERS = ("prefect", "mlflow", "evidently")
-_TITLES = {"prefect": "Prefect", "mlflow": "MLflow", "evidently": "Evidently", "worker": "Worker"}
+_TITLES = {"prefect": "Prefect", "mlflow": "MLflow", "evidently": "Evidently", "worker": "Worker", "serving": "Serving"}
 # Left in a shell for other servers, these would lead ours astray.
 _FOREIGN = ("PREFECT_PROFILE", "PREFECT_API_KEY", "PREFECT_SERVER_DATABASE_CONNECTION_URL", "PREFECT_UI_API_URL")
 _SOCKET_PATH_ROOM = 60  # sockets below TMPDIR have about 100 characters for their path
@@ -33,8 +33,8 @@ class Part:
 
 
 def needed(settings: Settings) -> list[str]:
-    """Names of the parts to start: the worker always, a server unless its address was given in the environment."""
-    return [*(name for name in SERVERS if not settings.given(name)), "worker"]
+    """Names of the parts to start: the worker always, a server unless its address was given, serving when asked for."""
+    return [*(name for name in SERVERS if not settings.given(name)), "worker", *(["serving"] if settings.serve else [])]
 
 
 def served(settings: Settings, ports: Mapping[str, int]) -> dict[str, str]:
@@ -46,7 +46,7 @@ def served(settings: Settings, ports: Mapping[str, int]) -> dict[str, str]:
 def build_parts(settings: Settings, ports: Mapping[str, int]) -> list[Part]:
     """The parts to start, given a port for each (the worker's is that of its health page)."""
     base = _base_environment(settings, served(settings, ports))
-    own = {"prefect": _prefect, "mlflow": _mlflow, "evidently": _evidently, "worker": _worker}
+    own = {"prefect": _prefect, "mlflow": _mlflow, "evidently": _evidently, "worker": _worker, "serving": _serving}
     parts = []
     for name in needed(settings):
         command, extra, health = own[name](settings, ports[name])
@@ -67,6 +67,7 @@ def build_parts(settings: Settings, ports: Mapping[str, int]) -> list[Part]:
 def _base_environment(settings: Settings, addresses: Mapping[str, str]) -> dict[str, str]:
     result = {name: value for name, value in os.environ.items() if "prefect" not in addresses or name not in _FOREIGN}
     result |= environment(settings, addresses)
+    result.pop("KEEPFIT_SERVING_TOKEN", None)  # only the part that it belongs to gets it
     result[MARK] = str(settings.home)
     result["PYTHONUNBUFFERED"] = "1"
     result["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")]))
@@ -117,3 +118,9 @@ def _worker(settings: Settings, port: int) -> tuple[tuple[str, ...], dict[str, s
     extra = {"PREFECT_WORKER_WEBSERVER_HOST": LOOPBACK, "PREFECT_WORKER_WEBSERVER_PORT": str(port)}
     command = ("-m", "deployments.stack.worker", "--pool", POOL, "--limit", str(settings.worker_limit))
     return (sys.executable, *command), extra, "/health"
+
+
+def _serving(settings: Settings, port: int) -> tuple[tuple[str, ...], dict[str, str], str]:
+    token = {"KEEPFIT_SERVING_TOKEN": settings.serving_token.get_secret_value()} if settings.serving_token else {}
+    command = ("-m", "deployments.cli", "serve", "--host", LOOPBACK, "--port", str(port))
+    return (sys.executable, *command), token, "/health"

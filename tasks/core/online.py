@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 ONLINE = "online-"
 """How the batch ids of answers begin that were given online."""
-CHAMPION, SHADOW = "champion", "shadow"
 _DTYPES: dict[str, Any] = {"integer": "Int64", "number": "float64", "boolean": "boolean"}
 
 
@@ -34,42 +33,41 @@ class Answer:
     row: Sequence[Any]
 
 
-def log_line(answers: Sequence[Answer], columns: Sequence[Column], version: int, at: datetime, role: str) -> Any:
+def log_line(answers: Sequence[Answer], columns: Sequence[Column], version: int, at: datetime) -> Any:
     """The JSON-ready line of answers that one version gave at one moment; the time stands in `_event_time` only."""
     kept = [place for place, column in enumerate(columns) if column.role != "time"]
     rows = [[a.answer_id, a.row_id, a.event_time.isoformat(), a.prediction, a.refused, *[a.row[k] for k in kept]]
             for a in answers]  # fmt: skip
-    return {"version": version, "at": at.isoformat(), "role": role, "columns": [columns[k].name for k in kept],
+    return {"version": version, "at": at.isoformat(), "columns": [columns[k].name for k in kept],
             "rows": rows}  # fmt: skip
 
 
 def answer_tables(
     lines: Sequence[Mapping[str, Any]], columns: Sequence[Column], batch_id: str
 ) -> "dict[str, pd.DataFrame]":
-    """The rows of `requests`, `unscored`, `predictions` and `shadow_predictions` that lines of the log become."""
+    """The rows of `requests`, `unscored` and `predictions` that lines of the log become."""
     import pandas as pd
 
     own = (ANSWER_ID, ROW_ID, EVENT_TIME, "_prediction", "_reason")  # a feature's name has no underscore in front
     found = []
     for line in lines:
         frame = pd.DataFrame(line["rows"], columns=[*own, *line["columns"]], dtype=object)
-        found.append(frame.assign(_version=int(line["version"]), _at=line["at"], _role=line["role"]))
+        found.append(frame.assign(_version=int(line["version"]), _at=line["at"]))
     if not found:
         return {}
     rows = pd.concat(found, ignore_index=True).assign(_batch_id=batch_id)
     for name in (EVENT_TIME, "_at"):
         rows[name] = pd.to_datetime(rows[name], format="ISO8601", utc=True).astype("datetime64[us, UTC]")
     rows["_prediction"] = rows["_prediction"].astype("float64")
-    first, answered = rows["_role"] == CHAMPION, rows["_prediction"].notna()
+    answered = rows["_prediction"].notna()
     named = {"_prediction": "prediction", "_reason": "reason", "_version": "model_version", "_at": "scored_at"}
     common = [ROW_ID, EVENT_TIME, "_batch_id", "_version", "_at", ANSWER_ID]
     scored = rows[[*common, "_prediction"]].rename(columns=named)
     left = rows[[*common, "_reason"]].rename(columns=named)
     tables = {
-        "requests": _requests(rows[first], columns),
-        "unscored": left[first & ~answered],
-        "predictions": scored[first & answered],
-        "shadow_predictions": scored[~first & answered],
+        "requests": _requests(rows, columns),
+        "unscored": left[~answered],
+        "predictions": scored[answered],
     }
     return {name: table.reset_index(drop=True) for name, table in tables.items() if len(table)}
 

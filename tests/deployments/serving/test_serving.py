@@ -1,7 +1,11 @@
 """The real server on the real registry: what it answers, what it refuses, whom it follows, and what it writes down."""
 
 import json
+import os
+import re
 import signal
+import subprocess
+import sys
 
 import httpx
 import numpy as np
@@ -11,15 +15,15 @@ import pytest
 from pyarrow import ipc
 
 from benchmarks.ground import PIPELINE, SECOND, START, prepare, rows
+from benchmarks.serving_world import HEADERS, Served, mlflow, server, wait_until
 from config.load import load_pipeline
-from config.settings import load_settings
+from config.settings import PROJECT, load_settings
 from flows import promotion, rollback, scoring
 from tasks import online
 from tasks.adapters import answers as log
 from tasks.adapters import labelled, registry
 from tasks.core.results import Window
 from tasks.verification import verify_invariants
-from tests.deployments.serving.world import HEADERS, Served, mlflow, server, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -102,11 +106,13 @@ def test_errors_say_what_is_wrong_and_nothing_of_what_was_sent(served: Served):
         assert secret not in answer.text
         assert answer.json()["details"][0]["told"]
     post = served.client.post
-    assert post(f"/{PIPELINE}/predict", content=b"{" + secret.encode()).status_code == 422
+    kind = {"content-type": "application/json"}
+    broken = post(f"/{PIPELINE}/predict", content=b"{" + secret.encode(), headers=kind)
+    assert (broken.status_code, secret in broken.text) == (422, False)
     assert post(f"/{PIPELINE}/predict", content=b"x=1").status_code == 415
     assert post(f"/{PIPELINE}/predict/batch", json={"rows": []}).status_code == 422
     assert post(f"/{PIPELINE}/predict/batch", json={"rows": [{"id": "a", "x": 1, "z": 1}] * 1001}).status_code == 422
-    big = post(f"/{PIPELINE}/predict/batch", content=b" " * 5_000_001, headers={"content-type": "application/json"})
+    big = post(f"/{PIPELINE}/predict/batch", content=b" " * 5_000_001, headers=kind)
     assert big.status_code == 413
     assert post(f"/{PIPELINE}/predict/{secret}").status_code == 404
     assert served.one(when="1969-01-01T00:00:00Z").status_code == 422
@@ -167,7 +173,7 @@ def test_it_follows_promotions_and_rollbacks_and_outlives_mlflow(ground, trackin
     wait_until(lambda: "receipts" in served.ready()["why"], 15)
     assert served.one().json()["model_version"] == 2
     registry.move_alias(PIPELINE, registry.CHAMPION, 2)
-    tracking[1].send_signal(signal.SIGSTOP)
+    os.killpg(tracking[1].pid, signal.SIGSTOP)
     try:
         wait_until(lambda: not served.ready()["mlflow_answers"], 30)
         assert served.one().json()["model_version"] == 2
@@ -177,7 +183,7 @@ def test_it_follows_promotions_and_rollbacks_and_outlives_mlflow(ground, trackin
         with server(ground, tracking[0]) as again:
             assert again.ready()["version"] == 1
     finally:
-        tracking[1].send_signal(signal.SIGCONT)
+        os.killpg(tracking[1].pid, signal.SIGCONT)
     wait_until(lambda: served.ready()["mlflow_answers"], 30)
     assert served.ready()["why"] == ""
 
@@ -198,3 +204,16 @@ def test_the_log_sets_a_damaged_line_aside_and_drops_a_torn_end(tmp_path):
             assert others == [], "one process at a time"
         log.drop(group, keep=True)
     assert (tmp_path / "damaged" / group.name).is_dir()
+
+
+def test_whatever_the_openapi_page_allows_or_forbids_the_server_never_fails(served: Served):
+    command = [sys.executable, "-m", "schemathesis.cli", "run", f"{served.url}/openapi.json", "--max-examples", "12",
+               "--header", f"Authorization: {HEADERS['Authorization']}", "--seed", "7", "--no-color", "--checks",
+               "not_a_server_error,response_schema_conformance,content_type_conformance",
+               "--phases", "examples,coverage,fuzzing"]  # fmt: skip
+    before = served.client.get("/metrics").text
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False, cwd=PROJECT)
+    assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr[-2000:]
+    statuses = re.findall(r'keepfit_requests_total\{pipeline="p",status="(\d+)"\}', served.client.get("/metrics").text)
+    assert {"200", "422"} <= set(statuses), before
+    assert not [status for status in statuses if status >= "500"]

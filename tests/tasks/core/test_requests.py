@@ -12,7 +12,7 @@ from tasks.core.batches import event_times, row_ids
 from tasks.core.columns import Column, convert
 from tasks.core.errors import DataRejected
 from tasks.core.features import EVENT_TIME, design_matrix, features_of
-from tasks.core.online import CHAMPION, SHADOW, Answer, answer_tables, log_line
+from tasks.core.online import Answer, answer_tables, log_line
 from tasks.core.ranges import ranges_of
 from tasks.core.requests import asked_of, event_frame, row_id
 
@@ -140,10 +140,10 @@ def test_lines_of_the_log_become_rows_of_the_tables():
     answers = [
         Answer(f"a{n}", f"r{n}", NOW, value, [], why, row) for n, value, why in [(1, 0.5, None), (2, None, "no")]
     ]
-    lines = [log_line(answers, asked.columns, 3, NOW, CHAMPION), log_line(answers[:1], asked.columns, 4, NOW, SHADOW)]
+    lines = [log_line(answers, asked.columns, 3, NOW)]
     tables = answer_tables(lines, columns, "online-1")
     assert {name: len(table) for name, table in tables.items()} == {
-        "requests": 2, "unscored": 1, "predictions": 1, "shadow_predictions": 1,
+        "requests": 2, "unscored": 1, "predictions": 1,
     }  # fmt: skip
     assert tables["predictions"].iloc[0][["_row_id", "prediction", "model_version", "_answer_id"]].tolist() == [
         "r1", 0.5, 3, "a1",
@@ -151,6 +151,5 @@ def test_lines_of_the_log_become_rows_of_the_tables():
     assert tables["requests"]["prediction"].tolist() == [7, 7]
     assert tables["requests"]["k"].isna().all()
     assert set(tables["requests"]) & {"sex", "y", "when"} == set()
-    assert tables["shadow_predictions"]["model_version"].tolist() == [4]
     assert tables["unscored"]["reason"].tolist() == ["no"]
     assert answer_tables([], columns, "online-2") == {}

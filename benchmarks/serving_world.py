@@ -27,7 +27,7 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-def _environment(ground: Ground, **more: str) -> dict[str, str]:
+def environment_of(ground: Ground, **more: str) -> dict[str, str]:
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("PREFECT_", "KEEPFIT_", "MLFLOW_"))}
     ours = {"KEEPFIT_HOME": str(ground.home), "KEEPFIT_PIPELINES_DIR": str(ground.home), "PYTHONPATH": str(PROJECT),
             "KEEPFIT_SERVING_TOKEN": TOKEN, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}  # fmt: skip
@@ -38,17 +38,20 @@ def _environment(ground: Ground, **more: str) -> dict[str, str]:
 def process(command: list[str], environment: dict[str, str], folder: Path, log: Path) -> Iterator[Any]:
     """One process, ended by its own id."""
     with log.open("ab") as output:
-        began = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output)
+        # A group of its own: MLflow's server is a family of processes.
+        began = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=output, stderr=output, start_new_session=True
+        )
         try:
             yield began
         finally:
             if began.poll() is None:
-                began.send_signal(signal.SIGCONT)
-                began.terminate()
+                os.killpg(began.pid, signal.SIGCONT)
+                os.killpg(began.pid, signal.SIGTERM)
                 try:
                     began.wait(20)
                 except subprocess.TimeoutExpired:
-                    began.kill()
+                    os.killpg(began.pid, signal.SIGKILL)
                     began.wait(10)
 
 
@@ -58,7 +61,7 @@ def mlflow(ground: Ground) -> Iterator[tuple[str, Any]]:
     port = free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{ground.home}/mlflow.db",
                "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]  # fmt: skip
-    with process(command, _environment(ground), ground.home, ground.folder / "mlflow.log") as began:
+    with process(command, environment_of(ground), ground.home, ground.folder / "mlflow.log") as began:
         url = f"http://127.0.0.1:{port}"
         wait_until(lambda: answers(f"{url}/health"), 90)
         yield url, began
@@ -96,12 +99,25 @@ class Served:
 
 
 @contextmanager
-def server(ground: Ground, mlflow_url: str, port: int | None = None, *, ready: bool = True) -> Iterator[Served]:
-    """`keepfit serve` in a process of its own."""
+def server(ground: Ground, mlflow_url: str, port: int | None = None, *, without_log: bool = False) -> Iterator[Served]:
+    """`keepfit serve` in a process of its own; `without_log` answers without writing down, to tell what that costs."""
     port = port or free_port()
-    command = [sys.executable, "-m", "deployments.cli", "serve", PIPELINE, "--port", str(port)]
-    environment, url = _environment(ground, MLFLOW_TRACKING_URI=mlflow_url), f"http://127.0.0.1:{port}"
+    program = ["-m", "benchmarks.serving_world"] if without_log else ["-m", "deployments.cli"]
+    command = [sys.executable, *program, "serve", PIPELINE, "--port", str(port)]
+    environment, url = environment_of(ground, MLFLOW_TRACKING_URI=mlflow_url), f"http://127.0.0.1:{port}"
     client = httpx.Client(base_url=url, headers=HEADERS, timeout=30, trust_env=False)
     with process(command, environment, ground.home, ground.folder / "serve.log") as began, client:
-        wait_until(lambda: answers(f"{url}/ready" if ready else f"{url}/health"), 60)
+        wait_until(lambda: answers(f"{url}/ready"), 60)
         yield Served(url, began, client)
+
+
+def _serve_without_log() -> None:
+    from deployments.cli import main
+    from tasks.adapters.answers import AnswerLog
+
+    setattr(AnswerLog, "write", lambda _self, _payload: None)  # noqa: B010 - mypy knows methods as fixed
+    main()
+
+
+if __name__ == "__main__":
+    _serve_without_log()
