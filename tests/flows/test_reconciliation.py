@@ -10,7 +10,7 @@ import pytest
 
 from config.privacy import Privacy
 from flows import reconciliation as flow
-from tasks import verification
+from tasks import retention, verification
 from tasks.adapters import orchestrator
 from tasks.adapters.store import Store
 from tasks.core.errors import InvariantBroken, LeaseLost
@@ -52,6 +52,7 @@ def tick(session, monkeypatch):
     monkeypatch.setattr(orchestrator, "sign_flow_run", lambda _run: None)
     monkeypatch.setattr(flow, "reconcile", lambda _session: Repairs((), ()))
     monkeypatch.setattr(flow.verification, "record_verification", verification.record_verification.fn)
+    monkeypatch.setattr(flow.retention, "apply_retention", retention.apply_retention.fn)
     monkeypatch.setattr(flow.reporting, "show_page", lambda *_: None)
     return run
 
