@@ -73,8 +73,8 @@ def _received(session: Session, target: int) -> str:
     known = [str(one.evidence["sha256"]) for one in changes if one.evidence.get("version") == target]
     if not known:
         raise ServerUnavailable(
-            f"MLflow does not answer, and version {target} of {session.pipeline} was never champion: nothing is known "
-            "of it. Nothing was changed. Start MLflow, or go back to a former champion."
+            f"MLflow does not answer, and version {target} of {session.pipeline} was never champion: nothing is "
+            "known of it here. Nothing was changed. Start MLflow, or go back to a former champion."
         )
     return known[-1]
 
