@@ -17,7 +17,7 @@ import typer
 from tasks.adapters.processes import collect_garbage_rarely
 from tasks.core.errors import KeepfitError
 
-_COMMANDS = ("stack", "pipelines", "runs", "card", "deploy", "demo", "simulate", "tune", "alerts", "heartbeat")
+_COMMANDS = ("stack", "pipelines", "runs", "card", "deploy", "demo", "simulate", "tune", "alerts", "heartbeat", "board")
 _INTERRUPTED = 130
 # Typer brings its own copy of click or uses the installed one, depending on its version; this is the one it raises.
 _WrongUsage: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
