@@ -26,9 +26,7 @@ COLUMNS = (
 )
 NULLS = "batch:ExpectColumnProportionOfNonNullValuesToBeBetween"
 UNIQUE = "batch:ExpectColumnValuesToBeUnique:parcel"
-NO_ROWS = ", ".join(
-    ["batch:ExpectTableRowCountToBeBetween", *(f"{NULLS}:{column.name}" for column in COLUMNS), UNIQUE]
-)
+NO_ROWS = ", ".join(["batch:ExpectTableRowCountToBeBetween", *(f"{NULLS}:{column.name}" for column in COLUMNS), UNIQUE])
 """What refuses a delivery without rows: there are none, no column has a value, and no id says that ids differ."""
 NAMES = [column.name for column in COLUMNS]
 Row = dict[str, str]
