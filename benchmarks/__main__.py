@@ -16,7 +16,8 @@ from benchmarks.results import Row, load, show
 
 LOOP = ("cycle", "starts", "breaches", "monitoring")
 DECISIONS = ("alarms", "duels", "holdout", "probations", "storm", "failures", "simulations", "remedies")
-PARTS = (*LOOP, *DECISIONS)
+DELIVERIES = ("database",)
+PARTS = (*LOOP, *DECISIONS, *DELIVERIES)
 
 
 def main() -> int:
@@ -27,6 +28,7 @@ def main() -> int:
     if "monitoring" in parts:
         rows += _monitoring(options.sizes)  # without the stack, which it does not need and which would disturb it
     rows += _decisions(options, parts)
+    rows += _deliveries(options, parts)
     show(rows)
     return 0
 
@@ -153,6 +155,15 @@ def _decisions(options: argparse.Namespace, parts: Sequence[str]) -> Iterator[Ro
         told, measure = begin[name]
         _say(told)
         yield from measure()
+
+
+def _deliveries(options: argparse.Namespace, parts: Sequence[str]) -> Iterator[Row]:
+    from benchmarks import database
+
+    if "database" in parts:
+        sizes = (5_000, 20_000) if options.quick else database.SIZES
+        _say(f"PostgreSQL tables of {', '.join(f'{size:,}' for size in sizes)} rows, which grow meanwhile")
+        yield from database.measure(sizes)
 
 
 def _say(what: str) -> None:
