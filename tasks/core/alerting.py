@@ -27,7 +27,7 @@ class Policy(BaseModel):
 
     at_once: tuple[IncidentKind, ...] = Field(
         default=("integrity", "invariant broken", "stage failed", "refused delivery", "broken data", "rollback",
-                 "breaker open"),
+                 "breaker open", "waits for people", "rows not scored"),
         description="Told when they open and when they are over: somebody has to act, or predictions are wrong.",
     )  # fmt: skip
     digest: tuple[IncidentKind, ...] = Field(

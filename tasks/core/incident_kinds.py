@@ -11,7 +11,7 @@ from tasks.core.results import Decision
 
 IncidentKind = Literal[
     "integrity", "invariant broken", "stage failed", "refused delivery", "broken data", "rollback", "breaker open",
-    "unknown check", "retraining refused", "promotion refused",
+    "unknown check", "retraining refused", "promotion refused", "waits for people", "rows not scored",
 ]  # fmt: skip
 KINDS: tuple[IncidentKind, ...] = get_args(IncidentKind)
 
@@ -65,6 +65,23 @@ def _calm(one: Decision, _: str) -> bool:
     return _promoted(one) or (one.kind == "monitoring" and one.outcome in {"quiet", "noted"})
 
 
+def _proposed(one: Decision) -> str | None:
+    return f"{one.kind} of version {one.evidence.get('version')}" if one.outcome == "proposed" else None
+
+
+def _answered(one: Decision, subject: str) -> bool:
+    about = f"{one.evidence.get('of')} of version {one.evidence.get('version')}"
+    return "proposal" in one.evidence and about == subject and one.outcome not in {"approved once", "denied"}
+
+
+def _unscored(one: Decision) -> str | None:
+    return "" if one.kind == "scoring" and one.evidence.get("unscored") else None
+
+
+def _scored(one: Decision, _: str) -> bool:
+    return one.kind == "scoring" and bool(one.evidence.get("batches")) and not one.evidence.get("unscored")
+
+
 _SERVES = "The champion serves on as before"
 RULES: dict[IncidentKind, Rule] = {
     "integrity": Rule(
@@ -113,6 +130,16 @@ RULES: dict[IncidentKind, Rule] = {
         _is("monitoring", "suppressed"), _after("monitoring", "suppressed"),
         f"{_SERVES}, although something asks for a retraining.",
         "Nothing, if the limit is meant; else change `governor`, or `keepfit run training {pipeline}`.",
+    ),
+    "waits for people": Rule(
+        _proposed, _answered,
+        f"{_SERVES} until somebody answers; without an answer in time the proposal is refused.",
+        "Read `keepfit explain {pipeline} {number}`, then `keepfit approve {pipeline} {number}` or `keepfit refuse`.",
+    ),
+    "rows not scored": Rule(
+        _unscored, _scored,
+        "Some rows have no prediction; the others do.",
+        "Look at the reasons in the table `unscored`, and mend the source; docs/scoring.md says more.",
     ),
     "promotion refused": Rule(
         _is("promotion", "refused"), _promoted,

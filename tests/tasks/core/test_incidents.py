@@ -60,6 +60,16 @@ def test_a_failed_stage_whose_success_writes_nothing_is_over_when_it_finished_la
     assert of("stage failed", entries, finished={"scoring": START + HOUR})[0].resolved is None
 
 
+def test_a_proposal_waits_until_it_has_ended_and_for_its_own_answer_only():
+    opens = TROUBLE["waits for people"][0]
+    answers = {"proposal": "0", "of": "promotion", "version": 6}
+    for outcome, waits in [("approved once", True), ("denied", True), ("declined", False), ("expired", False)]:
+        (one,) = of("waits for people", journal(opens, ("approval", outcome, answers)))
+        assert (one.resolved is None) is waits, outcome
+    other = ("approval", "declined", {**answers, "version": 7})
+    assert of("waits for people", journal(opens, other))[0].resolved is None
+
+
 def test_a_promotion_or_a_calm_check_ends_a_rollback_and_drift_does_not():
     back = TROUBLE["rollback"][0]
     assert of("rollback", journal(back, ("monitoring", "triggered", {})))[0].resolved is None

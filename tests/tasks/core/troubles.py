@@ -20,6 +20,14 @@ TROUBLE = {
     "breaker open": (("governor", "breaker open", {}), ("promotion", "promoted", {"version": 3})),
     "unknown check": (("monitoring", "alerted", {}), ("monitoring", "quiet", {})),
     "retraining refused": (("monitoring", "suppressed", {}), ("monitoring", "triggered", {})),
+    "waits for people": (
+        ("promotion", "proposed", {"version": 6}),
+        ("promotion", "promoted", {"version": 6, "proposal": "0", "of": "promotion"}),
+    ),
+    "rows not scored": (
+        ("scoring", "scored", {"batches": {"a": 9}, "unscored": {"a": 1}}),
+        ("scoring", "scored", {"batches": {"b": 10}, "unscored": {}}),
+    ),
     "promotion refused": (("promotion", "refused", {"version": 4}), ("promotion", "promoted", {"version": 5})),
 }
 
