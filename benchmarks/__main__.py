@@ -15,8 +15,9 @@ from pathlib import Path
 from benchmarks.results import Row, load, show
 
 LOOP = ("cycle", "starts", "breaches", "monitoring")
-DECISIONS = ("alarms", "duels", "holdout", "storm", "failures", "simulations", "remedies")
-PARTS = (*LOOP, *DECISIONS)
+DECISIONS = ("alarms", "duels", "holdout", "probations", "storm", "failures", "simulations", "remedies")
+DELIVERIES = ("database",)
+PARTS = (*LOOP, *DECISIONS, *DELIVERIES)
 
 
 def main() -> int:
@@ -27,6 +28,7 @@ def main() -> int:
     if "monitoring" in parts:
         rows += _monitoring(options.sizes)  # without the stack, which it does not need and which would disturb it
     rows += _decisions(options, parts)
+    rows += _deliveries(options, parts)
     show(rows)
     return 0
 
@@ -43,6 +45,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--checks", type=int, help="checks per kind of unchanged data, size and width (25)")
     parser.add_argument("--trials", type=int, help="trials per kind of change (200)")
     parser.add_argument("--seeds", type=int, help="duels of each case (500)")
+    parser.add_argument("--probations", type=int, help="probations of each case (200)")
     parser.add_argument("--holdouts", type=int, help="holdouts that are attacked (200)")
     parser.add_argument("--candidates", type=int, help="candidates of one attack (1 000)")
     parser.add_argument("--storm", type=int, help="breaches of a storm (1 000)")
@@ -55,6 +58,7 @@ def _options() -> argparse.Namespace:
         "checks": 25,
         "trials": 200,
         "seeds": 500,
+        "probations": 200,
         "holdouts": 200,
         "candidates": 1_000,
         "storm": 1_000,
@@ -65,6 +69,7 @@ def _options() -> argparse.Namespace:
         "checks": 2,
         "trials": 2,
         "seeds": 10,
+        "probations": 10,
         "holdouts": 10,
         "candidates": 30,
         "storm": 20,
@@ -120,7 +125,7 @@ def _monitoring(sizes: list[int]) -> Iterator[Row]:
 
 
 def _decisions(options: argparse.Namespace, parts: Sequence[str]) -> Iterator[Row]:
-    from benchmarks import alarm_worlds, alarms, duels, failures, holdout, remedies, simulations, storm
+    from benchmarks import alarm_worlds, alarms, duels, failures, holdout, probations, remedies, simulations, storm
 
     sizes, columns = ((30, 500), (10,)) if options.quick else (alarms.SIZES, alarms.COLUMNS)
     worlds, count = alarm_worlds.WORLDS, options.candidates
@@ -134,6 +139,10 @@ def _decisions(options: argparse.Namespace, parts: Sequence[str]) -> Iterator[Ro
             f"{options.holdouts} holdouts, {count:,} candidates against each",
             lambda: holdout.measure(count, options.holdouts),
         ),
+        "probations": (
+            f"{options.probations} probations of each case",
+            lambda: probations.measure(options.probations),
+        ),
         "storm": (f"two storms of {options.storm:,} breaches", lambda: storm.measure(options.storm)),
         "failures": (
             "every vendor fails at each of its calls in turn, in every stage; half an hour",
@@ -146,6 +155,15 @@ def _decisions(options: argparse.Namespace, parts: Sequence[str]) -> Iterator[Ro
         told, measure = begin[name]
         _say(told)
         yield from measure()
+
+
+def _deliveries(options: argparse.Namespace, parts: Sequence[str]) -> Iterator[Row]:
+    from benchmarks import database
+
+    if "database" in parts:
+        sizes = (5_000, 20_000) if options.quick else database.SIZES
+        _say(f"PostgreSQL tables of {', '.join(f'{size:,}' for size in sizes)} rows, which grow meanwhile")
+        yield from database.measure(sizes)
 
 
 def _say(what: str) -> None:

@@ -93,7 +93,7 @@ def history(seed: int, setting_of_file: Any, folder: Path) -> tuple[History, set
                 events.append(tables.get("events"))
                 refused |= {delivery.period} if judged.refusal else set()
             else:
-                judged = ingestion.judge_labels.fn(session, kept, config.labels, config.suite.classes)
+                judged = ingestion.judge_labels.fn(session, kept, config.labels, config.suite)
                 columns = (config.labels.id, config.labels.label, config.labels.known_at)
                 labels.append(batches.late_label_tables(judged, kept, columns, config.positive).get("labels"))
     return History.of(*(pd.concat([t for t in tables if t is not None]) for tables in (events, labels))), refused

@@ -7,6 +7,7 @@ from config.schema import PipelineConfig
 from config.settings import Settings, load_settings
 from tasks.adapters.store import Store
 from tasks.core.errors import ConfigInvalid
+from tasks.core.privacy.keys import read_keys
 from tasks.session import Session
 
 
@@ -24,4 +25,7 @@ def open_pipeline(
     if as_of is not None and as_of.tzinfo is None:
         raise ConfigInvalid(f"as_of {as_of.isoformat()} has no time zone. Write it with one: {as_of.isoformat()}+00:00")
     moment = datetime.now(UTC) if as_of is None else as_of.astimezone(UTC)
-    return config, Session(Store(settings.store, name), settings.control_url, moment, run_id)
+    keys = read_keys(settings.privacy_keys.get_secret_value())
+    if config.privacy.protection.names(config.columns):
+        _ = keys.current  # a run that could not name anybody ends before it reads anything
+    return config, Session(Store(settings.store, name), settings.control_url, moment, run_id, keys=keys)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from config.flow_yaml import comment, flow, outward
+from config.privacy import private_section
 from config.scaffold_columns import columns_part, validation_part
 from tasks.core.durations import format_duration
 from tasks.core.profile import Profile
@@ -43,6 +44,7 @@ def scaffold(
         *_source(path, pattern, separator, files.encoding),
         *_labels(files.labels),
         *columns_part(profile, files.optional, files.labels is not None),
+        *private_section(profile),
         *validation_part(profile),
         *_split(profile, stretch),
         *_gates(profile),

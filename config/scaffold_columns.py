@@ -34,6 +34,7 @@ def columns_part(profile: Profile, optional: Collection[str], labelled: bool) ->
         extra |= {"decimal": column.decimal} if column.decimal != "." else {}
         extra |= {"hours_from": column.hours_from} if column.hours_from else {}
         extra |= {"earliest": f"{column.earliest:%Y-%m-%dT%H:%M:%SZ}"} if column.earliest else {}
+        extra |= {"privacy": column.privacy} if column.privacy else {}
         yield f"  - {flow({**entry, **extra})}"
     if profile.calendar:
         yield ""

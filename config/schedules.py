@@ -4,11 +4,11 @@ Only the shape and its validation. Turning a schedule into a Prefect deployment 
 """
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib import import_module
 from typing import Any
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -66,6 +66,22 @@ class Schedule(BaseModel):
         if (self.cron is None) == (self.every is None):
             raise ValueError("give exactly one of cron and every; to have no schedule, leave the whole entry out")
         return self
+
+
+def slot_before_last(schedule: Schedule, now: datetime) -> datetime | None:
+    """The slot before the newest one that is past (UTC): whatever has not finished since then missed two of them.
+
+    None for a schedule that is deployed paused.
+    """
+    if not schedule.active:
+        return None
+    if schedule.every is not None:
+        return now - 2 * schedule.every
+    croniter: Any = import_module("prefect._vendor.croniter").croniter
+    slots = croniter(schedule.cron, now.astimezone(ZoneInfo(schedule.timezone)))
+    slots.get_prev(datetime)
+    found: datetime = slots.get_prev(datetime)
+    return found.astimezone(UTC)
 
 
 class Schedules(BaseModel):

@@ -8,12 +8,14 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from config.alerts import Alerts
+from config.privacy import Privacy, refuse_unusable_privacy
 from config.runners import Runner, Threads
 from config.schedules import Schedules
 from config.scoring import Scoring
 from config.serving import Serving
 from config.targets import refuse_unusable_target
-from config.validation import Validation, refuse_uncounted_repeats
+from config.validation import Validation, refuse_uncorrectable, refuse_uncounted_repeats
 from tasks.adapters.sources import ColumnLabels, Labels, Source
 from tasks.core.batches import Suite
 from tasks.core.classes import Classes
@@ -27,6 +29,7 @@ from tasks.core.gates import BeatsChampion, BeatsDummy, CleanProcess, Gate, Sani
 from tasks.core.governor import Governor
 from tasks.core.metrics import MetricName, Problem, greater_is_better, problem_of
 from tasks.core.performance import Performance
+from tasks.core.probation import Probation
 from tasks.core.probe import ProbeMode
 from tasks.core.splits import Split
 from tasks.core.strategies import NewSearch, Strategy
@@ -68,6 +71,7 @@ class PipelineConfig(_Section):
         description="The target's texts that count as 0; any other is quarantined. Where none is declared, a delivery "
         "with two different ones beside `positive` is refused.",
     )
+    privacy: Privacy = Privacy()
     validation: Validation = Validation()
     split: Split
     candidates: tuple[Candidate, ...] = Field(default=(Linear(), HistGradientBoosting(), RandomForest()), min_length=1)
@@ -91,6 +95,8 @@ class PipelineConfig(_Section):
     estimation: Estimation = Estimation()
     triggers: tuple[Trigger, ...] = (PerformanceDecay(),)
     governor: Governor = Governor()
+    probation: Probation = Probation()
+    alerts: Alerts = Alerts()
     schedules: Schedules = Schedules()
 
     @field_validator("pipeline")
@@ -136,6 +142,8 @@ class PipelineConfig(_Section):
             raise ValueError("positive belongs to a binary problem only")
         if targets:
             refuse_unusable_target(targets[0], self.problem, self.positive, self.negatives)
+        refuse_unusable_privacy(self.columns, self.gates, self.privacy)
+        refuse_uncorrectable(self.columns, self.validation)
         if self.source.repeats:
             refuse_uncounted_repeats(self.columns, self.validation)
         return self
@@ -165,7 +173,10 @@ class PipelineConfig(_Section):
         """What deliveries are held against beyond their columns."""
         classes = Classes(self.positive, self.negatives, self.problem == "binary")
         rules = self.validation
-        return Suite(rules.expectations, rules.max_quarantined_share, classes, rules.repeats)
+        return Suite(
+            rules.expectations, rules.max_quarantined_share, classes, rules.repeats, self.privacy.protection,
+            rules.corrections, rules.refuse_changes,
+        )  # fmt: skip
 
     @property
     def target(self) -> Column | None:

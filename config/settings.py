@@ -85,6 +85,7 @@ class Settings(BaseSettings):
     deployments_file: AbsolutePath = PROJECT / "deployments" / "prefect.yaml"
     store: str = ""
     control_url: str = ""
+    privacy_keys: SecretStr = Field(SecretStr(""), description="ID:SECRET of pseudonyms; in the environment only")
     worker_limit: int = Field(4, ge=1, le=256, description="flow runs that the worker runs at the same time")
     hung_seconds: float = Field(90, ge=2, description="a part that is silent for so long is restarted")
     serve: bool = Field(False, description="`keepfit up` also starts `keepfit serve`")
@@ -152,7 +153,7 @@ def load_settings() -> Settings:
         first = error.errors(include_url=False)[0]
         field = str(first["loc"][0])
         variable = field if field.isupper() else f"KEEPFIT_{field.upper()}"
-        value = without_credentials(str(first["input"]))
+        value = "(hidden)" if field == "privacy_keys" else without_credentials(str(first["input"]))
         raise ConfigInvalid(f"{variable}={value} is not allowed: {first['msg']}; correct it") from error
 
 

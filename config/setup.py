@@ -11,5 +11,7 @@ def setup_of(config: PipelineConfig) -> Setup:
         expectations=len(config.validation.expectations),
         families=tuple(candidate.kind for candidate in config.candidates),
         watches=frozenset[str]().union(*(trigger.watches for trigger in config.triggers)),
+        personal=tuple(column.name for column in config.columns if column.privacy is not None),
         protected=tuple(column.name for column in config.columns if column.role == "protected"),
+        notifies=bool(config.alerts.notify),
     )

@@ -5,7 +5,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from tasks.adapters.expectations import Expectation
 from tasks.core.batches import Repeats
 from tasks.core.columns import Column
+from tasks.core.schema_changes import ChangeKind
 from tasks.core.sentinel.policy import Policy
+from tasks.core.superseding import Corrections
 
 
 class Validation(BaseModel):
@@ -22,6 +24,17 @@ class Validation(BaseModel):
         "and where there is an id all rows of it are quarantined. set_aside: the first one counts, the others are "
         "quarantined (row:repeated) and do not count for max_quarantined_share.",
     )
+    corrections: Corrections = Field(
+        default="refuse",
+        description="refuse: a row whose id was accepted before is quarantined. by_name: a delivery of the name of an "
+        "earlier one, with other content, takes the place of all of its rows. by_id: a row whose id was accepted "
+        "before takes the place of that row.",
+    )
+    refuse_changes: tuple[ChangeKind, ...] = Field(
+        default=(),
+        description="Which changes of the columns since the last accepted deliveries (new, lost, renamed, widened, "
+        "narrowed) refuse a delivery whole; the others are accepted and told.",
+    )
     expectations: tuple[Expectation, ...] = ()
     sentinel: Policy = Field(
         default="warn",
@@ -30,8 +43,16 @@ class Validation(BaseModel):
     )
 
 
+def refuse_uncorrectable(columns: tuple[Column, ...], validation: Validation) -> None:
+    """Raise ValueError where rows are to take the place of others by an id that there is not."""
+    if validation.corrections == "by_id" and not any(column.role == "id" for column in columns):
+        raise ValueError("validation.corrections is by_id, so a column with the role id is needed")
+
+
 def refuse_uncounted_repeats(columns: tuple[Column, ...], validation: Validation) -> None:
     """Raise ValueError where rows come again and nothing tells them, or where they would refuse their delivery."""
+    if validation.corrections == "by_id":
+        return  # they take the place of what they repeat
     if not any(column.role == "id" for column in columns):
         raise ValueError("source.changes is retake, so rows come again: a column with the role id has to tell them")
     if validation.max_quarantined_share < 1:

@@ -17,7 +17,10 @@ import typer
 from tasks.adapters.processes import collect_garbage_rarely
 from tasks.core.errors import KeepfitError
 
-_COMMANDS = ("stack", "pipelines", "runs", "people", "card", "deploy", "demo", "simulate", "tune", "serve")
+_COMMANDS = (
+    "stack", "pipelines", "runs", "people", "proof", "release", "card", "board", "deploy", "demo", "simulate", "tune",
+    "serve", "alerts", "heartbeat", "erase",
+)  # fmt: skip
 _INTERRUPTED = 130
 # Typer brings its own copy of click or uses the installed one, depending on its version; this is the one it raises.
 _WrongUsage: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")

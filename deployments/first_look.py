@@ -42,6 +42,7 @@ def first_look(
     Raises ConfigInvalid and DataRejected for files and columns that are not there, cannot be read or hold no history.
     """
     from config.scaffold import Files, scaffold
+    from tasks.adapters.personal import survey
     from tasks.core.profile import profile
     from tasks.core.strays import label_keys
 
@@ -54,7 +55,7 @@ def first_look(
         text = events.text.drop(columns=target, errors="ignore")
         answers = late.text.drop_duplicates(key.id, keep="last").set_index(key.id)
         text[target] = text[key.event_id].map(answers[target]).fillna("")
-    found = profile(text, target, time, None if key is None else key.event_id)
+    found = profile(text, target, time, None if key is None else key.event_id, survey(text))
     if key is not None:
         section = _labels_section(late, key, text, found)
     drafted = scaffold(

@@ -7,6 +7,7 @@ from typing import Literal
 
 from prefect import flow
 
+from config.schema import PipelineConfig
 from config.setup import setup_of
 from flows.naming import is_step
 from flows.running import begin_run
@@ -15,7 +16,9 @@ from tasks.core import dossiers, markdown
 from tasks.core.approval import DENIED, VOID
 from tasks.core.championship import PROMOTED
 from tasks.core.errors import ApprovalRefused
+from tasks.core.results import Check, Decision
 from tasks.reconciliation import reconcile
+from tasks.session import Session
 
 
 @flow(name="approval", flow_run_name="{pipeline} {answer} {decision}", persist_result=False)
@@ -56,14 +59,19 @@ def approval_flow(
             promotion.move_aliases(session)
         elif done.outcome == "triggered":
             monitoring.start_retraining(session, done)
-    lead = f"{who} said {answer} to decision {decision}: **{done.outcome}**."
-    page = markdown.page(f"Approval in {pipeline}", lead, [*dossiers.answer(done), dossiers.checks_table([judged])])
-    reporting.show_page("approval", pipeline, page)
+    _show(config, session, decision, done, judged)
     if done.outcome in {DENIED, VOID}:
         raise ApprovalRefused(f"The answer to decision {decision} of {pipeline} does not count. {done.reason}")
+    return done.outcome, done.reason
+
+
+def _show(config: PipelineConfig, session: Session, decision: str, done: Decision, judged: Check) -> None:
+    lead = f"{done.evidence['who']} said {done.evidence['answer']} to decision {decision}: **{done.outcome}**."
+    parts = [*dossiers.answer(done), dossiers.checks_table([judged])]
+    page = markdown.page(f"Approval in {session.pipeline}", lead, parts)
+    reporting.show_page("approval", session.pipeline, page)
     if done.outcome == PROMOTED:
         with reporting.only_shown():
             version = promotion.read_version(session, int(done.evidence["version"]))
             promotion.annotate_version(session, version, done)
             carding.write_card(session, version, setup_of(config))
-    return done.outcome, done.reason

@@ -8,7 +8,7 @@ from prefect import flow
 from config.schema import PipelineConfig
 from flows.naming import is_step, run_name
 from flows.running import begin_run
-from tasks import ingestion, reporting, watching
+from tasks import ingestion, releasing, reporting, watching
 from tasks.adapters.leases import Lease
 from tasks.adapters.sources import FolderLabels
 from tasks.core import batches, dossiers
@@ -49,6 +49,7 @@ def _ingest_events(config: PipelineConfig, session: Session, path: Path, lease: 
     if delivery is None:
         return None
     judged = ingestion.judge_events(session, delivery, config.source, config.columns, config.suite)
+    judged = releasing.find_replaced(session, delivery, judged, config.suite.corrections)
     judged = watching.watch_delivery(
         session, judged, config.columns, config.positive, config.validation.sentinel, config.drift.one_false_alarm_in
     )
@@ -61,7 +62,9 @@ def _ingest_labels(config: PipelineConfig, session: Session, path: Path, lease: 
     delivery = ingestion.keep_raw(session, path, "labels")
     if delivery is None or not isinstance(config.labels, FolderLabels):
         return None
-    judged = ingestion.judge_labels(session, delivery, config.labels, config.suite.classes)
+    identity = [column for column in config.columns if column.role == "id"]
+    judged = ingestion.judge_labels(session, delivery, config.labels, config.suite, identity)
+    judged = releasing.find_replaced(session, delivery, judged, config.suite.corrections)
     names = (config.labels.id, config.labels.label, config.labels.known_at or batches.DELIVERED_AT)
     tables = batches.late_label_tables(judged, delivery, names, config.positive)
     ingestion.publish_batch(session, delivery, tables, lease)

@@ -1,21 +1,24 @@
 """The monitoring flow: does the champion still do what it promised? A breach starts a retraining by itself."""
 
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from prefect import flow
 
 from config.schema import PipelineConfig
 from config.settings import load_settings
 from flows.naming import is_step, run_name
+from flows.probation import watch
 from flows.promotion import reconsider
 from flows.running import begin_run
 from tasks import estimating, monitoring, promotion, reporting
 from tasks.adapters.registry import ModelVersion
-from tasks.core import dossiers
+from tasks.core import dossiers, relooks
 from tasks.core.championship import PROMOTED
 from tasks.core.errors import NoChampion
 from tasks.core.observations import Context
-from tasks.core.results import Window
+from tasks.core.results import Check, Window
 from tasks.links import report_link, version_links
 from tasks.reconciliation import reconcile
 from tasks.session import Session
@@ -30,8 +33,9 @@ def monitoring_flow(pipeline: str, as_of: datetime | None = None) -> tuple[str, 
         as_of: The moment as which the run decides, with a time zone; empty means now.
 
     Returns:
-        The outcome (quiet, noted, waiting, alerted, broken data, triggered, suppressed; promoted, where a challenger
-        that waited for evidence became champion instead) and the reason.
+        The outcome (quiet, noted, waiting, alerted, broken data, triggered, proposed, suppressed; promoted, where
+        a challenger that waited for evidence became champion instead; rolled back, where the champion does worse than
+        the one before it) and the reason.
 
     Raises:
         NoChampion: the registry answers that the pipeline has no champion yet.
@@ -46,7 +50,7 @@ def monitoring_flow(pipeline: str, as_of: datetime | None = None) -> tuple[str, 
         champion = promotion.read_champion(session)
         if champion is None:
             raise NoChampion(f"{pipeline} has no champion yet. Train one first: keepfit run training {pipeline}")
-        return _check(config, session, champion)
+        return watch(config, session) or _check(config, session, champion)
 
 
 def _check(config: PipelineConfig, session: Session, champion: ModelVersion) -> tuple[str, str]:
@@ -71,10 +75,30 @@ def _check(config: PipelineConfig, session: Session, champion: ModelVersion) -> 
     workspace = load_settings().home / "evidently"
     path = monitoring.publish_report(session, workspace, context, measured, seen, config.metric)
     monitoring.log_report(champion, context, measured)
+    again = _look_again(config, session, champion, reference)
     decision = monitoring.decide_remedy(session, context, seen, config.triggers, config.governor, champion)
     if decision.outcome == "triggered":
         monitoring.start_retraining(session, decision)
     links = {**report_link(path), **version_links(session.pipeline, champion.number, champion.run_id)}
-    page = dossiers.monitoring_page(decision, tuple(seen.checks().values()), seen.columns, links)
+    page = dossiers.monitoring_page(decision, (*seen.checks().values(), *again), seen.columns, links)
     reporting.show_page("monitoring", session.pipeline, page)
     return decision.outcome, decision.reason
+
+
+def _look_again(config: PipelineConfig, session: Session, champion: ModelVersion, reference: Any) -> list[Check]:
+    """Check again what corrected deliveries touched since it was checked; written down, and nothing is started."""
+    drift, seed, said = config.drift, config.search.seed, []
+    for look in relooks.due(session.journal.entries(), champion.number):
+        window, then = look.decision.window, replace(session, as_of=look.decision.as_of)
+        if window is None:
+            continue
+        performance = monitoring.measure_performance(
+            then, champion, config.performance, config.metric, config.labels.delay, seed
+        )
+        current = monitoring.sample_current(session, champion, window, drift, seed)
+        measured = monitoring.measure_drift(reference, current, champion, config.features, drift, seed)
+        seen = monitoring.judge_window(reference, current, config.features, drift, measured, performance)
+        decision = relooks.told(look, seen, session.as_of, session.run_id)
+        session.record(decision)
+        said.append(Check(f"again: {window}", decision.verdict, decision.reason))
+    return said

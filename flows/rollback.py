@@ -26,10 +26,14 @@ def rollback_flow(
     _, session = begin_run(pipeline)
     with session.hold("promotion") as lease:
         decision = rollback.roll_back(session, to, who, why, lease, ban)
-        promotion.move_aliases(session)
+        answers = decision.evidence["verified"]
+        if answers:
+            promotion.move_aliases(session)
     back, down = decision.evidence["version"], decision.evidence["replaces"]
     told = f"Version {back} is champion again; version {down} stepped down" + (" and is banned." if ban else ".")
-    if ban:
+    if not answers:
+        told += " MLflow does not answer: its aliases follow with the first reconciliation after it is back."
+    elif ban:
         with reporting.only_shown():
             rollback.ban_version(session, int(down), decision.reason)
     reporting.show_page(

@@ -1,16 +1,27 @@
 """What a flow's run works in: its process, its pipeline and session, and the task runner that the pipeline names."""
 
+import logging
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
+from prefect.runtime import flow_run
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 
+from config.alerts import Alerts
+from config.board import write_board
 from config.opening import open_pipeline
 from config.runners import Runner
 from config.schema import PipelineConfig
-from flows.naming import run_id
+from config.settings import load_settings
+from flows.naming import is_step, run_id
 from tasks.adapters.processes import collect_garbage_rarely
 from tasks.session import Session
+from tasks.telling import tell_incidents
+
+_log = logging.getLogger("tasks.board")  # below "tasks", whose lines stand on the run's page
+_SHOWN = {"cycle", "reconciliation"}  # after these the board is written anew
 
 
 def begin_run(pipeline: str, as_of: datetime | None = None) -> tuple[PipelineConfig, Session]:
@@ -19,7 +30,19 @@ def begin_run(pipeline: str, as_of: datetime | None = None) -> tuple[PipelineCon
     Raises NotFound and ConfigInvalid as `open_pipeline` does.
     """
     collect_garbage_rarely()
-    return open_pipeline(pipeline, as_of, run_id())
+    config, session = open_pipeline(pipeline, as_of, run_id())
+    # A step of another flow leaves it to that flow's end.
+    return config, session if is_step() else replace(session, at_end=partial(_end_run, config.alerts))
+
+
+def _end_run(alerts: Alerts, session: Session) -> None:
+    """What follows the end of a run, whatever it did: people are told what they were not told yet."""
+    tell_incidents(session, alerts, alerts.notify)
+    if flow_run.get_flow_name() in _SHOWN:
+        try:
+            write_board(load_settings(), session.as_of)
+        except Exception as error:  # noqa: BLE001 - a page for people: its failure ends no run in an error
+            _log.error("the board could not be written (%s)", type(error).__name__)
 
 
 def task_runner(runner: Runner) -> TaskRunner[Any]:

@@ -7,6 +7,7 @@ from prefect import flow
 from config.schema import PipelineConfig
 from config.settings import load_settings
 from flows.naming import is_step, run_name
+from flows.probation import score_in_silence
 from flows.running import begin_run
 from tasks import delivering, online, promotion, reporting, scoring
 from tasks.adapters.leases import Lease
@@ -45,6 +46,7 @@ def scoring_flow(pipeline: str, as_of: datetime | None = None) -> dict[str, int]
         scored = {batch: scoring.score_batch(session, champion, model, batch, config.problem, lease) for batch in due}
         decision = scoring.record_scoring(session, champion, scored)
         told = [_deliver(config, session, champion, output, lease) for output in config.scoring.outputs]
+        score_in_silence(config, session, lease)
     reporting.show_page("scoring", pipeline, dossiers.scoring_page(decision, told))
     return {batch: counts[0] for batch, counts in scored.items()}
 

@@ -16,7 +16,7 @@ from tasks.adapters.faults import fault_point
 from tasks.adapters.leases import Lease
 from tasks.core import approval, championship, explanation
 from tasks.core.approval import DECLINED, DENIED, EXPIRED, SECONDED, VOID, Standing
-from tasks.core.championship import PROMOTED, PROPOSED
+from tasks.core.championship import PROMOTED
 from tasks.core.errors import ArtefactMismatch, InvariantBroken
 from tasks.core.governor import Governor
 from tasks.core.results import Check, Decision, Verdict
@@ -45,7 +45,7 @@ def read_standing(session: Session, proposal: Decision, governor: Governor) -> S
     """What stands now of all that a proposal rests on; no answer of a server is an error, never a change."""
     reign = championship.reign(session.journal.entries())
     receipt, alias = reign.receipt if reign else 0, registry.aliases(session.pipeline).get(registry.CHAMPION)
-    if proposal.outcome != PROPOSED:
+    if not approval.is_proposal(proposal):
         return Standing(receipt, alias)
     if proposal.kind == "promotion":
         return Standing(receipt, alias, *_read_version(session, int(proposal.evidence["version"])))

@@ -15,18 +15,23 @@ from tasks.adapters.leases import Lease
 from tasks.adapters.sources import FolderLabels, Listing
 from tasks.core import batches
 from tasks.core.batches import Delivery, Judged, Suite
-from tasks.core.classes import Classes, Unknown
+from tasks.core.changed_deliveries import compared
+from tasks.core.classes import Unknown
 from tasks.core.columns import Column, convert
 from tasks.core.errors import DataRejected
-from tasks.core.features import EVENT_TIME, ROW_ID
 from tasks.core.printable import printable
 from tasks.core.results import Decision
 from tasks.core.rows import refuse_unusable, repeated_rows, shape_faults, time_faults
+from tasks.private import make_private
+from tasks.reading import standing, typed
 from tasks.retrying import STEP
 from tasks.session import Session
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_EVERY_DAY = ("labels", "quarantine", "events", "batches")
+"""Tables that deliveries write to in an ordinary run, in which the fault points are passed."""
 
 
 @task(name="list deliveries", **STEP)
@@ -66,63 +71,55 @@ def judge_events(
     """Read, convert and validate an events delivery; an unreadable one is refused whole, as a result."""
     try:
         text = source.read(session.store.raw_path(delivery.sha256))
-        frame, faults = _typed(session, delivery, text, columns)
+        again = repeated_rows(text, columns) if suite.repeats == "set_aside" else text.index[:0]
+        text = text if suite.rows is None else text.loc[list(suite.rows)]
+        frame, faults, found = typed(session, delivery, text, columns, suite)
     except DataRejected as error:
         return batches.unreadable(error.rule, str(error))
-    again = text.index[:0]
-    if suite.repeats == "set_aside":  # the first of them is judged as if it had come alone
-        again = repeated_rows(text, columns)
+    again = again.intersection(text.index)
+    if len(again):  # the first of them is judged as if it had come alone
         faults = {rule: [n for n in numbers if n not in again] for rule, numbers in faults.items()}
         faults[batches.REPEATED] = list(again)
-    answer = expectations.validate(frame.drop(again), [*expectations.always(columns), *suite.expectations])
+    rules = [*expectations.always(columns), *suite.expectations]
+    rules = rules if suite.rows is None else [rule for rule in rules if rule.on_fail == "quarantine"]
+    # Of single rows that are judged again none need have a value.
+    may_be_empty = [column.name for column in columns if column.optional or suite.rows is not None]
+    answer = expectations.validate(frame.drop(again), rules, may_be_empty)
     fault_point("ingestion.validated")
     target = next((column.name for column in columns if column.role == "target"), None)
-    judged = _judged(frame, faults | answer.rows, answer, target, suite)
-    return replace(judged, again=frame.loc[list(faults.get("row_id:already accepted", ()))])
+    judged = _judged(frame, faults | answer.rows | found.rows, answer, target, suite, found.refusals)
+    judged = replace(judged, again=frame.loc[list(faults.get("row_id:already accepted", ()))])
+    return judged if suite.rows is not None else compared(judged, text, columns, suite, session.store.read("batches"))
 
 
 def _judged(
-    frame: "pd.DataFrame", rules: dict[str, list[int]], answer: Validation, target: str | None, suite: Suite
+    frame: "pd.DataFrame",
+    rules: dict[str, list[int]],
+    answer: Validation,
+    target: str | None,
+    suite: Suite,
+    private: dict[str, str],
 ) -> Judged:
     unknown = Unknown()
     if target is not None:  # what is out for another reason says nothing about the classes
         out = {number for numbers in rules.values() for number in numbers}
         unknown = suite.classes.unknown(frame.loc[~frame.index.isin(list(out)), target])
-    refusals = dict(zip(answer.refusals, answer.refusals, strict=True)) | unknown.refusals
+    refusals = dict(zip(answer.refusals, answer.refusals, strict=True)) | unknown.refusals | private
     return batches.judge_rows(frame, rules | unknown.rows, refusals, suite.max_share, answer.checks)
 
 
-def _typed(
-    session: Session, delivery: Delivery, text: "pd.DataFrame", columns: Sequence[Column]
-) -> tuple["pd.DataFrame", dict[str, Any]]:
-    used = [column for column in columns if column.role != "ignore"]
-    refuse_unusable(text, used)
-    converted = convert(text, used)
-    frame, faults = converted.frame, converted.faults | shape_faults(text, [column.name for column in used])
-    frame[EVENT_TIME] = batches.event_times(frame, columns, session.as_of)
-    frame[ROW_ID] = batches.row_ids(frame, columns, delivery.batch_id)
-    timed = next((column for column in columns if column.role == "time"), None)
-    faults |= time_faults(frame[EVENT_TIME], timed, session.now, "event_time")
-    known = _accepted(session, frame[ROW_ID])
-    if known.any():
-        faults["row_id:already accepted"] = list(frame.index[known])
-    return frame, faults
-
-
-def _accepted(session: Session, ids: "pd.Series") -> "pd.Series":
-    """Which of these rows were accepted before; earlier ids are looked through piece by piece."""
-    known = ids.isna()
-    for rows in session.store.scan("events", [ROW_ID]):
-        known |= ids.isin(rows.column(ROW_ID).to_pandas())
-    return known
-
-
 @task(name="judge labels", task_run_name="judge {delivery.name}", **STEP)
-def judge_labels(session: Session, delivery: Delivery, labels: FolderLabels, classes: Classes) -> Judged:
-    """Read and convert a labels delivery; rows without an id, a label or a time are quarantined."""
-    kind = "string" if classes.positive is not None else "number"
+def judge_labels(
+    session: Session, delivery: Delivery, labels: FolderLabels, suite: Suite, identity: Sequence[Column] = ()
+) -> Judged:
+    """Read and convert a labels delivery; rows without an id, a label or a time are quarantined.
+
+    `identity` are the id columns of the events: what a label's id is called in the tables follows from them.
+    """
+    kind = "string" if suite.classes.positive is not None else "number"
+    private = next((column.privacy for column in identity), None)
     columns = [
-        Column(name=labels.id, role="id", type="string", required=True),
+        Column(name=labels.id, role="id", type="string", required=True, privacy=private),
         Column(name=labels.label, role="feature", type=kind, required=True),
     ]
     if labels.known_at is not None:
@@ -130,18 +127,27 @@ def judge_labels(session: Session, delivery: Delivery, labels: FolderLabels, cla
         columns.append(Column(name=labels.known_at, role="time", type="datetime", required=True, format=form))
     try:
         text = labels.read(session.store.raw_path(delivery.sha256))
+        text = text if suite.rows is None else text.loc[list(suite.rows)]
         refuse_unusable(text, columns)
     except DataRejected as error:
         return batches.unreadable(error.rule, str(error))
     converted = convert(text, columns)
-    frame, faults = converted.frame, converted.faults | shape_faults(text, [column.name for column in columns])
+    faults = converted.faults | shape_faults(text, [column.name for column in columns])
+
+    def accepted(rows: "pd.DataFrame") -> "pd.Series":
+        return standing(session, rows[labels.id].map(batches.row_id_of, na_action="ignore"))
+
+    frame, found = make_private(session, converted.frame, columns, suite.protection, accepted)
     known = {}
     if labels.known_at is None:
-        frame[batches.DELIVERED_AT] = batches.event_times(frame, columns, session.as_of)
+        frame[batches.DELIVERED_AT] = batches.event_times(frame, columns, delivery.ingested_at)
     else:
         known = time_faults(frame[labels.known_at].dropna(), columns[-1], session.now, "known_at")
-    answer = expectations.validate(frame, expectations.always(columns))
-    return _judged(frame, faults | known | answer.rows, answer, labels.label, Suite(classes=classes))
+    always = expectations.always(columns)
+    some = [rule for rule in always if suite.rows is None or rule.on_fail == "quarantine"]
+    answer = expectations.validate(frame, some, () if suite.rows is None else list(frame.columns))
+    rules = faults | known | answer.rows | found.rows
+    return _judged(frame, rules, answer, labels.label, Suite(classes=suite.classes), found.refusals)
 
 
 @task(name="publish batch", task_run_name="publish {delivery.name}", **STEP)
@@ -150,7 +156,8 @@ def publish_batch(session: Session, delivery: Delivery, tables: Mapping[str, "pd
     import pyarrow as pa
 
     def before(table: str) -> None:
-        fault_point(f"ingestion.published.{table}")
+        if table in _EVERY_DAY:
+            fault_point(f"ingestion.published.{table}")
         session.leases.check(lease)
 
     rows = {name: pa.Table.from_pandas(table, preserve_index=False) for name, table in tables.items()}

@@ -24,3 +24,11 @@ def report_link(path: str) -> dict[str, str]:
     """The report's page in the Evidently UI."""
     root = without_credentials(os.environ.get("KEEPFIT_EVIDENTLY_URL", ""))
     return {"Evidently report": f"{root.rstrip('/')}{path}"} if root else {}
+
+
+def run_link(run_id: str | None) -> dict[str, str]:
+    """The page of a flow run in the Prefect UI."""
+    root = without_credentials(os.environ.get("PREFECT_API_URL", "")).rstrip("/")
+    if not run_id or not root.endswith("/api"):
+        return {}
+    return {"run": f"{root.removesuffix('/api')}/runs/flow-run/{quote(run_id)}"}

@@ -236,7 +236,8 @@ def ask_governor(session: Session, governor: Governor, entries: Sequence[Journal
 def start_retraining(session: Session, decision: Decision) -> str:
     """Start the training that was decided, once per token, and write that it was sent."""
     token = str(decision.evidence["token"])
-    run_id = orchestrator.start_training(session.pipeline, token, decision.reason, decision.as_of)
+    on_demand = decision.kind != "monitoring"
+    run_id = orchestrator.start_training(session.pipeline, token, decision.reason, decision.as_of, on_demand=on_demand)
     fault_point("monitoring.triggered")
     sent = replace(
         decision, key=f"sent:{token}", kind="trigger", outcome="sent", verdict=Verdict.PASS,

@@ -13,7 +13,7 @@ from prefect.logging import get_run_logger
 
 from tasks import approval, ingestion, monitoring, promotion
 from tasks.adapters import orchestrator, processes, registry, tracking
-from tasks.core import championship, invariants
+from tasks.core import bans, championship, invariants
 from tasks.core.errors import KeepfitError
 from tasks.retrying import STEP, tried_again
 from tasks.session import Session
@@ -35,7 +35,8 @@ def reconcile(session: Session) -> Repairs:
     """Finish or end what a killed run left: staged batches, aliases, unsent triggers, dead runs, half-written files."""
     done: list[str] = []
     unknown: list[str] = []
-    for repair in (_batches, _aliases, _proposals, _triggers, _dead_mlflow_runs, _dead_flow_runs, _leftovers):
+    repairs = (_batches, _superseded, _aliases, _bans, _proposals, _triggers, _dead_mlflow_runs, _dead_flow_runs)
+    for repair in (*repairs, _leftovers):
         try:
             tried_again(lambda: done.extend(repair(session)))  # noqa: B023 - it is called here and now
         except KeepfitError as error:
@@ -61,6 +62,17 @@ def _batches(session: Session) -> Iterator[str]:
             yield f"batch {batch_id[:12]} was published and is in the journal"
 
 
+def _superseded(session: Session) -> Iterator[str]:
+    """Predictions of rows that were superseded while they were scored."""
+    if not session.is_free("scoring") or not session.store.exists("superseded"):
+        return
+    import pyarrow as pa
+
+    rows = session.store.read("superseded", ["of_batch", "_row_id"])
+    if taken := session.store.take_out(pa.Table.from_pandas(rows, preserve_index=False)):
+        yield f"{taken} rows that later deliveries took the place of are taken out"
+
+
 def _aliases(session: Session) -> Iterator[str]:
     wanted = championship.reign(session.journal.entries())
     if wanted is None or not session.is_free("promotion"):
@@ -69,6 +81,13 @@ def _aliases(session: Session) -> Iterator[str]:
     if found.get(registry.CHAMPION) != wanted.champion or found.get(registry.PREVIOUS) != wanted.previous:
         promotion.move_aliases.fn(session)
         yield f"the alias champion is version {wanted.champion}, as the journal says"
+
+
+def _bans(session: Session) -> Iterator[str]:
+    for number, why in bans.banned(session.journal.entries()).items():
+        if not registry.version_of(session.pipeline, number).banned:
+            registry.tag_version(session.pipeline, number, {registry.BANNED: why})
+            yield f"version {number} is banned, and MLflow's page says so"
 
 
 def _proposals(session: Session) -> Iterator[str]:

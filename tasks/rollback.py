@@ -7,11 +7,11 @@ from typing import Any
 
 from prefect import task
 
-from tasks.adapters import registry
+from tasks.adapters import registry, tracking
 from tasks.adapters.leases import Lease
 from tasks.core import bans
-from tasks.core.championship import ROLLED_BACK
-from tasks.core.errors import NoChampion, NotFound
+from tasks.core.championship import PROMOTED, ROLLED_BACK
+from tasks.core.errors import NoChampion, NotFound, ServerUnavailable
 from tasks.core.results import Decision, Verdict
 from tasks.promotion import reign_before
 from tasks.retrying import STEP
@@ -30,7 +30,9 @@ def roll_back(  # noqa: PLR0913, PLR0917 - who takes what back, why, and on what
 ) -> Decision:
     """Write the rollback into the journal: the champion steps down for the previous one, or for a version by number.
 
-    `ban`: the version that steps down is never promoted or gone back to again. `evidence`: what else it rests on.
+    Without an answer of the registry a former champion can be gone back to by its receipt: `verified` is False then,
+    and the aliases follow with the next repair. `ban`: the version that steps down is never promoted or gone back to
+    again. `evidence`: what else it rests on.
     """
     now = reign_before(session, "rollback")
     if now is None:
@@ -40,17 +42,41 @@ def roll_back(  # noqa: PLR0913, PLR0917 - who takes what back, why, and on what
         raise NotFound(f"{session.pipeline} has no previous champion. Name a version: --to VERSION.")
     if not (check := bans.judge_ban(session.journal.entries(), target)).passed:
         raise NotFound(f"{session.pipeline} has no version {target} to go back to: {check.reason}")
-    version = registry.version_of(session.pipeline, target)
-    with TemporaryDirectory(prefix="keepfit-") as folder:
-        registry.fetch(session.pipeline, version, Path(folder))
+    answers = tracking.answers()
+    sha256 = _verified(session, target) if answers else _received(session, target)
     decision = Decision(
         key=f"rollback:{target}:{now.receipt}", pipeline=session.pipeline, kind="rollback", verdict=Verdict.PASS,
         outcome=ROLLED_BACK, reason=f"{who}: {why}", as_of=session.as_of, run_id=session.run_id,
-        evidence={"version": target, "sha256": version.sha256, "replaces": now.champion, "who": who, "why": why,
-                  "banned": ban, **(evidence or {})},
+        evidence={**(evidence or {}), "version": target, "sha256": sha256, "replaces": now.champion, "who": who,
+                  "why": why, "banned": ban, "verified": answers},
     )  # fmt: skip
     session.leases.check(lease)
     return session.record(decision).decision
+
+
+def _verified(session: Session, target: int) -> str:
+    """The SHA-256 of a version whose file is there and is the one that was registered."""
+    version = registry.version_of(session.pipeline, target)
+    with TemporaryDirectory(prefix="keepfit-") as folder:
+        registry.fetch(session.pipeline, version, Path(folder))
+    return version.sha256
+
+
+def _received(session: Session, target: int) -> str:
+    """The SHA-256 by which a version was champion before: what serves it holds its copy against that.
+
+    Raises ServerUnavailable where it never was: then the registry alone knows the version.
+    """
+    changes = [
+        entry.decision for entry in session.journal.entries() if entry.decision.outcome in {PROMOTED, ROLLED_BACK}
+    ]
+    known = [str(one.evidence["sha256"]) for one in changes if one.evidence.get("version") == target]
+    if not known:
+        raise ServerUnavailable(
+            f"MLflow does not answer, and version {target} of {session.pipeline} was never champion: nothing is "
+            "known of it here. Nothing was changed. Start MLflow, or go back to a former champion."
+        )
+    return known[-1]
 
 
 @task(name="ban version", **STEP)

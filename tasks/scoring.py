@@ -40,6 +40,8 @@ def batches_of_interest(session: Session, version: ModelVersion, lookback: Any) 
     if batches.empty:
         return []
     batches = batches[(batches["kind"] == "events") & (batches["accepted"] > 0)]
+    gone = session.store.read("superseded", ["of_batch"])["of_batch"].value_counts()
+    batches = batches[batches["accepted"] > batches["_batch_id"].map(gone).fillna(0)]
     since: datetime = max(facts_of(version).trained_until, session.as_of - lookback)
     due = batches[(batches["last_event"] > since) & (batches["last_event"] < session.as_of)]
     return list(due.sort_values("last_event")["_batch_id"])

@@ -4,20 +4,26 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from tasks.adapters import orchestrator
 from tasks.adapters.journal import Journal
 from tasks.adapters.leases import Lease, Leases
+from tasks.adapters.pulses import Pulses
 from tasks.adapters.store import Store
 from tasks.core.errors import InvariantBroken, KeepfitError, NoChampion, StoreConflict
+from tasks.core.privacy.keys import Keys
 from tasks.core.results import Decision, JournalEntry, Verdict
 
 _READ_ONLY = {"simulation"}
 _TOLD = "_keepfit_told"  # set on an error: the flows around the one that told it need not tell it again
 _log = logging.getLogger(__name__)
+
+
+def _nothing(_: "Session") -> None:
+    """Nobody waits for the end of this run."""
 
 
 def wall_clock() -> datetime:
@@ -27,13 +33,18 @@ def wall_clock() -> datetime:
 
 @dataclass(frozen=True)
 class Session:
-    """One run of one flow on one pipeline. `as_of` is the moment (UTC) as which it decides; `run_id` names the run."""
+    """One run of one flow on one pipeline. `as_of` is the moment (UTC) as which it decides; `run_id` names the run.
+
+    `at_end` is called whenever a stage has ended, well or in an error, and raises nothing.
+    """
 
     store: Store
     control_url: str
     as_of: datetime
     run_id: str
     clock: Callable[[], datetime] = wall_clock
+    keys: Keys = field(default_factory=Keys, repr=False)
+    at_end: Callable[["Session"], None] = _nothing
 
     @property
     def now(self) -> datetime:
@@ -74,16 +85,27 @@ class Session:
         from tasks.retrying import tried_again  # it imports Prefect, which a reader of tables does without
 
         with ExitStack() as held:
+            held.callback(self.at_end, self)  # last of all, when the lease is given back
             lease: Lease | None = None
             try:
                 tried_again(lambda: orchestrator.sign_flow_run(self.run_id))
                 lease = tried_again(lambda: self._take(stage, held), final=StoreConflict)
                 yield lease
+                self._finish(stage)
             except Exception as error:
-                answered = isinstance(error, NoChampion | InvariantBroken) or getattr(error, _TOLD, False)
-                if stage not in _READ_ONLY and not answered:
+                answered = isinstance(error, NoChampion | InvariantBroken)
+                if answered:
+                    self._finish(stage)
+                if stage not in _READ_ONLY and not answered and not getattr(error, _TOLD, False):
                     self.tell_failure(stage, error, {}, lease)
                 raise
+
+    def _finish(self, stage: str) -> None:
+        """Write down that the stage came to an end of its own: what has not for long is noticed by the heartbeat."""
+        try:
+            Pulses(self.control_url).finish(self.pipeline, stage, self.clock())
+        except KeepfitError as error:
+            _log.warning("that %s of %s has ended could not be written down: %s", stage, self.pipeline, error)
 
     def _take(self, stage: str, held: ExitStack) -> Lease:
         try:

@@ -15,6 +15,7 @@ from tasks.core import championship, invariants
 from tasks.core.championship import Reign
 from tasks.core.errors import ArtefactMismatch, KeepfitError
 from tasks.core.online import ONLINE
+from tasks.core.privacy.erasure import settle
 from tasks.core.results import Check, Decision, JournalEntry, Verdict, overall
 from tasks.retrying import STEP
 from tasks.session import Session
@@ -110,7 +111,14 @@ def _check_batches(session: Session) -> list[str]:
     labels = _counts(session, "labels")
     rejected = session.store.read("quarantine", ["_batch_id", "_row_number"])
     counts["quarantine"] = rejected[rejected["_row_number"] >= 0].groupby("_batch_id").size()
-    return invariants.batches_once(session.store.read("batches"), {**counts, "labels": labels})
+    published = settle({**counts, "labels": labels}, session.store.erased("rows"))
+    counted = session.store.read("superseded", ["of_batch"])["of_batch"].value_counts()
+    gone = {str(batch): int(rows) for batch, rows in counted.items()}
+    again = session.store.read("released", ["of_batch", "_row_number"])
+    return [
+        *invariants.batches_once(session.store.read("batches"), published, gone),
+        *invariants.released_once(again, rejected),
+    ]
 
 
 def _counts(session: Session, table: str) -> "pd.Series":

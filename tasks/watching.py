@@ -1,6 +1,7 @@
 """Task wrapper of the sentinel: a judged delivery is held against accepted ones before anything of it is stored."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,6 +40,8 @@ def watch_delivery(
     target = next((column.name for column in columns if column.role == "target"), None)
     labels = None if target is None else batches.target_values(judged.accepted[target], positive).to_numpy("float64")
     past = _past(session, judged.accepted[EVENT_TIME], stored, target is not None)
+    if judged.replaced is not None:  # a correction resembles what it corrects
+        past = replace(past, rows=past.rows[~past.rows[ROW_ID].isin(judged.replaced.rows[ROW_ID])])
     arrival = Arrival(judged.accepted[[*stored, ROW_ID, EVENT_TIME]], session.as_of, labels)
     return answer(judged, delivery_findings(arrival, past, columns, one_in, _SEED), policy)
 

@@ -58,7 +58,7 @@ def rollback(
     ban: Annotated[bool, typer.Option("--ban", help="The version that steps down is never promoted again.")] = False,
 ) -> None:
     """Make the previous champion champion again; written into the journal with who and why."""
-    connect(pipeline)
+    connect(pipeline, tracking=False)
     from flows.rollback import rollback_flow
 
     typer.echo(rollback_flow(pipeline, to, getpass.getuser(), why, ban))
@@ -149,8 +149,11 @@ def moment(text: str | None) -> datetime | None:
     return found
 
 
-def connect(*pipelines: str) -> None:
-    """Check the pipelines' files and that the servers answer, then put the environment in place."""
+def connect(*pipelines: str, tracking: bool = True) -> None:
+    """Check the pipelines' files and that the servers answer, then put the environment in place.
+
+    `tracking`: whether MLflow is needed; a rollback goes on without it.
+    """
     # The pipeline's file is checked before a server is asked for: the first error is the one that a person can mend.
     from config.load import load_pipeline
     from config.settings import apply_environment, load_settings
@@ -159,7 +162,7 @@ def connect(*pipelines: str) -> None:
     for name in pipelines:
         load_pipeline(name, settings)
     _require("Prefect", f"{settings.prefect_api_url()}/health")
-    if settings.mlflow_tracking_uri().startswith("http"):
+    if tracking and settings.mlflow_tracking_uri().startswith("http"):
         _require("MLflow", f"{settings.mlflow_tracking_uri()}/health")
     apply_environment(settings)
 

@@ -4,14 +4,15 @@ Results carry row numbers and counts, never cell values. One isolated context pe
 """
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from tasks.adapters import patterns
 from tasks.core.columns import Column
+from tasks.core.emptiness import Emptiness
 from tasks.core.results import Check, Verdict
 
 if TYPE_CHECKING:
@@ -82,10 +83,14 @@ def always(columns: Sequence[Column]) -> tuple[Expectation, ...]:
     return tuple(rules)
 
 
-def validate(frame: "pd.DataFrame", expectations: Sequence[Expectation]) -> Validation:
+def validate(
+    frame: "pd.DataFrame", expectations: Sequence[Expectation], may_be_empty: Collection[str] = ()
+) -> Validation:
     """Run the suite over typed rows; the frame's index labels are the row numbers that come back.
 
-    Unknown expectation names, wrong arguments and crashed rules answer `unknown` and refuse the batch: fail closed.
+    Unknown expectation names, wrong arguments and crashed rules answer `unknown` and refuse the batch: fail closed. So
+    does what passes because there was nothing to look at: no rows, or no value in its column; the columns of
+    `may_be_empty` are never refused for that.
     """
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
@@ -97,12 +102,12 @@ def validate(frame: "pd.DataFrame", expectations: Sequence[Expectation]) -> Vali
     definition = context.data_sources.add_pandas("batch").add_dataframe_asset("rows")
     batch = definition.add_batch_definition_whole_dataframe("all")
     built, broken = _build(gx, expectations, frame)
-    suite = context.suites.add(gx.ExpectationSuite(name="suite", expectations=built))
-    run = context.validation_definitions.add(gx.ValidationDefinition(name="run", data=batch, suite=suite))
     rows = frame.assign(**{ROW_NUMBER: frame.index})
-    result = run.run(batch_parameters={"dataframe": rows}, result_format=_WITHOUT_VALUES)
+    asked = batch.get_batch(batch_parameters={"dataframe": rows})
+    # Not a validation definition, which stores what it found: what it cannot write it cannot tell either.
+    result = asked.validate(gx.ExpectationSuite(name="suite", expectations=built), result_format=_WITHOUT_VALUES)
     answers = {r.expectation_config.meta["position"]: r for r in result.results}
-    return _collect(expectations, answers, broken)
+    return _collect(expectations, answers, broken, Emptiness.of(frame, may_be_empty))
 
 
 def _build(gx: Any, expectations: Sequence[Expectation], frame: "pd.DataFrame") -> tuple[list[Any], dict[int, str]]:
@@ -133,12 +138,19 @@ def _answers(rule: Expectation, frame: "pd.DataFrame") -> bool:
     )
 
 
-def _collect(expectations: Sequence[Expectation], answers: dict[int, Any], broken: dict[int, str]) -> Validation:
+def _collect(
+    expectations: Sequence[Expectation], answers: dict[int, Any], broken: dict[int, str], empty: Emptiness
+) -> Validation:
     checks, refusals = [], []
     rows: dict[str, list[int]] = {}
     for position, rule in enumerate(expectations):
         check, failing = _answer(rule, answers.get(position), broken.get(position))
+        allowed = empty.allowed(rule.expect, rule.arguments) if check.passed else None
+        if allowed is not None:
+            check = replace(check, verdict=Verdict.UNKNOWN, reason="There was no value to look at.")
         checks.append(check)
+        if allowed:
+            continue
         if check.verdict is Verdict.UNKNOWN or (check.verdict is Verdict.FAIL and rule.on_fail == "refuse"):
             refusals.append(rule.rule)
         elif check.verdict is Verdict.FAIL and rule.on_fail == "quarantine":

@@ -41,6 +41,16 @@ FAULT_POINTS: tuple[str, ...] = (
     "monitoring.journaled",
 )
 
+ERASURE_POINTS: tuple[str, ...] = (
+    "erasure.planned",
+    "erasure.accounted",
+    "erasure.rewritten",
+    "erasure.redacted",
+    "erasure.proven",
+    "erasure.journaled",
+)
+"""Apart from the loop's: an erasure is started by a person, who is told to start it again."""
+
 _SIGNALS = {"KILL": signal.SIGKILL, "TERM": signal.SIGTERM, "STOP": signal.SIGSTOP}
 _passages: Counter[str] = Counter()
 _lock = Lock()
@@ -84,7 +94,8 @@ def _signal() -> signal.Signals:
 
 
 def _known(name: str) -> None:
-    if name not in FAULT_POINTS:
+    if name not in (*FAULT_POINTS, *ERASURE_POINTS):
         raise ConfigInvalid(
-            f"{name!r} is no fault point; allowed are {', '.join(FAULT_POINTS)}. Add it to tasks/adapters/faults.py."
+            f"{name!r} is no fault point; allowed are {', '.join((*FAULT_POINTS, *ERASURE_POINTS))}. "
+            "Add it to tasks/adapters/faults.py."
         )

@@ -11,7 +11,8 @@ from tasks.adapters import processes
 from tasks.core.errors import NotFound, ServerUnavailable
 
 FLOWS = (
-    "ingestion", "training", "promotion", "scoring", "monitoring", "cycle", "reconciliation", "rollback", "simulation",
+    "ingestion", "training", "promotion", "scoring", "monitoring", "cycle", "reconciliation", "rollback", "release",
+    "simulation", "erasure",
 )  # fmt: skip
 
 _PROCESS = "keepfit.process"
@@ -27,9 +28,10 @@ class FlowRun:
     process: str
 
 
-def start_training(pipeline: str, token: str, reason: str, as_of: datetime | None) -> str:
+def start_training(pipeline: str, token: str, reason: str, as_of: datetime | None, *, on_demand: bool = False) -> str:
     """Start the training deployment; the same token gives the same run however often it is asked for.
 
+    `on_demand`: as a person would start it, so that it answers no breach and nothing holds it back.
     Inside a flow the run is linked to it, so that Prefect shows who started it.
 
     Raises:
@@ -43,7 +45,7 @@ def start_training(pipeline: str, token: str, reason: str, as_of: datetime | Non
         try:
             run: Any = run_deployment(
                 f"training/{pipeline}",
-                parameters={"pipeline": pipeline, "reason": reason, "token": token,
+                parameters={"pipeline": pipeline, "reason": reason, "token": None if on_demand else token,
                             "as_of": as_of.isoformat() if as_of else None},
                 idempotency_key=token,
                 timeout=0,

@@ -16,8 +16,7 @@ from tasks.core.estimators import TRUSTED_TYPES
 
 MODEL_FILE = "model.skops"
 CHAMPION, PREVIOUS, CANDIDATE, CHALLENGER = "champion", "previous", "candidate", "challenger"
-_DESCRIPTION = 5_000  # characters, in databases that count them
-BANNED = "keepfit.banned"
+BANNED, _DESCRIPTION = "keepfit.banned", 5_000  # characters of a description, in databases that count them
 
 
 @dataclass(frozen=True)
@@ -99,6 +98,12 @@ def fetch(pipeline: str, version: ModelVersion, folder: Path) -> Path:
     return path
 
 
+def requirements_of(pipeline: str, version: ModelVersion, folder: Path) -> list[str]:
+    """The lines of the version's requirements, `name==version`; empty where its artefact has none."""
+    path = _download(f"models:/{pipeline}/{version.number}", folder) / "requirements.txt"
+    return path.read_text("utf-8").split() if path.is_file() else []
+
+
 def _download(uri: str, folder: Path) -> Path:
     with answering():
         client()
@@ -156,6 +161,14 @@ def find_version(pipeline: str, tag: str, value: str) -> ModelVersion | None:
         found = client().search_model_versions(f"name = '{pipeline}' and tags.`{tag}` = '{value}'", max_results=100)
         versions = sorted((ModelVersion(int(v.version), str(v.run_id), dict(v.tags)) for v in found), key=_number)
         return versions[0] if versions else None
+
+
+def every_version(pipeline: str) -> list[ModelVersion]:
+    """All registered versions of a pipeline, by number; none where nothing was registered."""
+    with answering():
+        found = client().search_model_versions(f"name = '{pipeline}'", max_results=10_000)
+    versions = [ModelVersion(int(one.version), str(one.run_id), dict(one.tags)) for one in found]
+    return sorted(versions, key=lambda one: one.number)
 
 
 def _number(version: ModelVersion) -> int:

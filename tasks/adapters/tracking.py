@@ -61,6 +61,19 @@ def answering() -> Iterator[None]:
         raise ServerUnavailable(_unavailable(type(error).__name__)) from error
 
 
+def answers() -> bool:
+    """Whether MLflow's server answers at all, found out in two seconds; a database without a server does."""
+    import httpx
+
+    address = os.environ.get("MLFLOW_TRACKING_URI", "")
+    if not address.startswith("http"):
+        return True
+    try:
+        return httpx.get(f"{address}/health", timeout=2, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
+
+
 def _unavailable(what: str) -> str:
     address = without_credentials(os.environ.get("MLFLOW_TRACKING_URI", "(MLFLOW_TRACKING_URI is not set)"))
     return f"MLflow at {address} did not answer ({what}). Check `keepfit status`; nothing was changed."
@@ -104,6 +117,12 @@ def log(run_id: str, parameters: Mapping[str, Any], metrics: Mapping[str, float]
             params=[Param(key, str(value)[:500]) for key, value in parameters.items()],
             tags=[RunTag(key, str(value)) for key, value in tags.items()],
         )
+
+
+def parameters_of(run_id: str) -> dict[str, str]:
+    """The parameters of a run, as text."""
+    with answering():
+        return dict(client().get_run(run_id).data.params)
 
 
 def log_series(run_id: str, name: str, values: Sequence[float | None]) -> None:

@@ -58,10 +58,15 @@ def digest_of(evidence: Mapping[str, Any]) -> str:
     return sha256(json.dumps(bound, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
+def is_proposal(decision: Decision) -> bool:
+    """Whether people can answer it; the training whose candidate is proposed says so too, and is none."""
+    return decision.outcome == PROPOSED and decision.kind in {"promotion", "monitoring"}
+
+
 def waiting_since(entries: Sequence[JournalEntry]) -> list[JournalEntry]:
     """The proposals that nobody has ended yet, in order."""
     ended = {_proposal_of(entry.decision) for entry in entries if entry.decision.outcome in _ENDS}
-    return [entry for entry in entries if entry.decision.outcome == PROPOSED and entry.decision.key not in ended]
+    return [entry for entry in entries if is_proposal(entry.decision) and entry.decision.key not in ended]
 
 
 def overdue(entries: Sequence[JournalEntry], now: datetime) -> list[JournalEntry]:
@@ -91,7 +96,7 @@ def judge(  # noqa: PLR0913 - an approval and what it is held against, by name
     `digest`: the beginning of the evidence's digest that the person has read; "" where they rely on the journal's.
     """
     found = list(_objections(entries, proposal, who, why, now))
-    if proposal.outcome == PROPOSED:
+    if is_proposal(proposal):
         found += [*_changes(entries, proposal, standing, digest), *_people(entries, proposal, who)]
         if proposal.kind == "promotion" and (freeze := frozen_by(freezes, now)):
             found.append(("freeze", f"nothing is promoted from {freeze}; approve it after that"))
@@ -116,7 +121,7 @@ def _answer(found: Sequence[tuple[Rule, str]], passed: str) -> Check:
 def _objections(
     entries: Sequence[JournalEntry], proposal: Decision, who: str, why: str, now: datetime
 ) -> Iterator[tuple[Rule, str]]:
-    if proposal.outcome != PROPOSED:
+    if not is_proposal(proposal):
         yield "not_a_proposal", f"it is {proposal.kind}, {proposal.outcome}; only what is proposed can be answered"
         return
     if not _person(who):

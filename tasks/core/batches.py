@@ -4,24 +4,28 @@ Reading, rules and tables come in as arguments; nothing is read or written here.
 """
 
 import hashlib
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
+from tasks.core import superseding
 from tasks.core.classes import Classes
 from tasks.core.columns import Column
 from tasks.core.conversion import FALSE_WORDS
 from tasks.core.features import EVENT_TIME, ROW_ID
+from tasks.core.privacy.protection import Protection
 from tasks.core.results import Check, Decision, Verdict, Window
+from tasks.core.schema_changes import ChangeKind
+from tasks.core.superseding import Corrections, Replaced
 
 if TYPE_CHECKING:
     import pandas as pd
 
 BATCH = "batch:"
 """How the names of rules begin that refuse a delivery whole."""
-DELIVERED_AT = "_delivered_at"
-"""When labels became known that nothing else is said of."""
+DELIVERED_AT = "_delivered_at"  # when labels became known that nothing else is said of
 REPEATED = "row:repeated"
 """The rule of rows that repeat an earlier one of their delivery; set aside, they are no sign of a bad delivery."""
 Repeats = Literal["as_rows", "set_aside"]
@@ -52,6 +56,11 @@ class Suite:
     max_share: float = 1.0
     classes: Classes = field(default_factory=Classes)
     repeats: Repeats = "as_rows"
+    protection: Protection = field(default_factory=Protection)
+    corrections: Corrections = "refuse"
+    refuse_changes: Sequence[ChangeKind] = ()
+    rows: Sequence[int] | None = None
+    """Only these rows of a delivery are judged, by the rules of single rows; None: all of it."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +79,8 @@ class Judged:
     rules: str = ""
     again: "pd.DataFrame | None" = None
     warnings: tuple[str, ...] = ()
+    replaced: Replaced | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def quarantined(self) -> int:
@@ -240,6 +251,7 @@ def closing_tables(judged: Judged, delivery: Delivery, times: "pd.Series | None"
         "quarantined": judged.quarantined,
         "refusal": judged.refusal or "",
         "warnings": "; ".join(judged.warnings),
+        "columns": json.dumps(judged.columns),
         "first_event": span[0],
         "last_event": span[1],
         "_ingested_at": moment,
@@ -247,7 +259,11 @@ def closing_tables(judged: Judged, delivery: Delivery, times: "pd.Series | None"
     batches = pd.DataFrame([batch])
     for name in ("first_event", "last_event"):
         batches[name] = pd.to_datetime(batches[name], utc=True).astype("datetime64[us, UTC]")
-    return {"quarantine": quarantine, "batches": batches}
+    tables = {"quarantine": quarantine, "batches": batches}
+    if judged.replaced is not None:
+        tables["superseded"] = superseding.superseded_table(judged.replaced, delivery.batch_id)
+        tables["batches"] = superseding.beside(batches, judged.replaced)
+    return tables
 
 
 def decision_of(batch: "pd.Series", quarantine: "pd.DataFrame", pipeline: str, as_of: datetime) -> Decision:
@@ -262,6 +278,7 @@ def decision_of(batch: "pd.Series", quarantine: "pd.DataFrame", pipeline: str, a
     warnings = noted.split("; ") if isinstance(noted, str) and noted else []  # tables of earlier days have none
     counts = {name: int(batch[name]) for name in ("delivered", "accepted", "quarantined")}
     told = f"{counts['accepted']} of {counts['delivered']} rows accepted, {counts['quarantined']} quarantined"
+    more = superseding.evidence_of(batch)
     span = None
     if not pd.isna(batch["first_event"]):
         end = batch["last_event"].to_pydatetime() + timedelta(microseconds=1)
@@ -271,12 +288,13 @@ def decision_of(batch: "pd.Series", quarantine: "pd.DataFrame", pipeline: str, a
         pipeline=pipeline,
         kind="ingestion",
         verdict=Verdict.FAIL if refusal else Verdict.PASS,
-        outcome="quarantined" if refusal else "accepted",
-        reason="; ".join([refusal or told, *(f"warning: {one}" for one in warnings)]),
+        outcome="quarantined" if refusal else "released" if "released_of" in more else "accepted",
+        reason="; ".join([refusal or told, *superseding.words_of(more), *(f"warning: {one}" for one in warnings)]),
         as_of=as_of,
         window=span,
         evidence={"batch": str(batch["_batch_id"]), "name": str(batch["name"]), "kind": str(batch["kind"])}
         | counts
         | {"rules": rules}
-        | ({"warnings": warnings} if warnings else {}),
+        | ({"warnings": warnings} if warnings else {})
+        | more,
     )

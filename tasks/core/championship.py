@@ -7,6 +7,7 @@ from tasks.core.governor import PastTraining
 from tasks.core.results import Check, Decision, JournalEntry, Verdict, overall
 
 PROMOTED, PROPOSED, REFUSED, ROLLED_BACK = "promoted", "proposed", "refused", "rolled back"
+BANNED = "banned"
 
 
 @dataclass(frozen=True)
@@ -76,15 +77,20 @@ def past_trainings(entries: Sequence[JournalEntry], live: bool) -> list[PastTrai
 
 
 def _ends(entries: Sequence[JournalEntry]) -> dict[int, str]:
-    """How the versions ended that were promoted, or proposed and not approved."""
+    """How the versions ended that were promoted, proposed and not approved, or taken back for good."""
     ends = {PROMOTED: PROMOTED, "declined": REFUSED, "expired": REFUSED, "void": REFUSED}
-    return {d.evidence["version"]: ends[d.outcome] for d in (entry.decision for entry in entries)
-            if "promotion" in {d.kind, d.evidence.get("of")} and d.outcome in ends}  # fmt: skip
+    decisions = [entry.decision for entry in entries]
+    found = {d.evidence["version"]: ends[d.outcome] for d in decisions
+             if "promotion" in {d.kind, d.evidence.get("of")} and d.outcome in ends}  # fmt: skip
+    return found | {d.evidence["replaces"]: BANNED for d in decisions
+                    if d.outcome == ROLLED_BACK and d.evidence.get("banned")}  # fmt: skip
 
 
 def _end(training: Decision, ends: Mapping[int, str]) -> str:
-    """The training's own end, unless its candidate was promoted later, or its proposal came to nothing."""
+    """The training's own end, unless its candidate was promoted later, or came to nothing."""
     later = ends.get(training.evidence.get("version", 0))
+    if later == BANNED:
+        return REFUSED
     return later if later == PROMOTED or (later and training.outcome == PROPOSED) else training.outcome
 
 

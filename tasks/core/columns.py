@@ -14,6 +14,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validato
 
 from tasks.core.conversion import CONVERTERS, hides
 from tasks.core.durations import Duration
+from tasks.core.privacy.classes import PersonalClass
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +32,9 @@ class Column(BaseModel):
     name: str = Field(min_length=1, description="The column's name in the delivery, to the letter.")
     role: Role = Field(description="What the column may be used for.")
     type: ColumnType = Field(description="How its text is converted; what does not convert is quarantined.")
+    privacy: PersonalClass | None = Field(
+        default=None, description="Which class of personal data it holds; the section privacy says what becomes of it."
+    )
     required: bool = Field(default=False, description="A missing value is quarantined.")
     optional: bool = Field(
         default=False, description="A delivery may lack the column, or any value in it; its values are missing then."

@@ -107,7 +107,7 @@ def _causes(known: _Index, entry: JournalEntry) -> Iterator[JournalEntry]:
     if decision.kind == "promotion":
         # The training writes its end down after the promotion that it asked for.
         yield from known.about("training", "version", evidence.get("version"))[:1]
-    if decision.kind in {"monitoring", "scoring"}:
+    if decision.kind in {"monitoring", "scoring", "probation"}:
         yield from _crowned(known, entry, evidence.get("version"))
     if decision.kind == "rollback":
         yield from _crowned(known, entry, evidence.get("replaces"))

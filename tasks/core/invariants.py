@@ -49,12 +49,25 @@ def receipt_passes(entries: Sequence[JournalEntry], reign: Reign | None) -> list
     return broken
 
 
-def batches_once(batches: "pd.DataFrame", counts: Mapping[str, "pd.Series"]) -> list[str]:
+def released_once(released: "pd.DataFrame", quarantine: "pd.DataFrame") -> list[str]:
+    """I6: every released row stood in quarantine, and was released once (`of_batch`, `_row_number` of both tables)."""
+    places = list(zip(released["of_batch"], released["_row_number"].astype(int), strict=True))
+    stood = set(zip(quarantine["_batch_id"], quarantine["_row_number"].astype(int), strict=True))
+    broken = [f"I6 row {row} of batch {of[:12]} was released and never stood in quarantine"
+              for of, row in places if (of, row) not in stood]  # fmt: skip
+    twice = [place for place, times in Counter(places).items() if times > 1]
+    return broken + [f"I6 row {row} of batch {of[:12]} was released more than once" for of, row in twice]
+
+
+def batches_once(
+    batches: "pd.DataFrame", counts: Mapping[str, "pd.Series"], superseded: Mapping[str, int] | None = None
+) -> list[str]:
     """I4 and I6: each content stands once, and what its tables hold adds up to what was delivered.
 
     Args:
         batches: the batches table.
         counts: rows by `_batch_id` of the tables events, labels and quarantine.
+        superseded: how many accepted rows of a batch later deliveries took the place of.
     """
     known = set() if batches.empty else set(batches["_batch_id"])
     orphans = {table: sorted(set(found.index[found > 0]) - known) for table, found in counts.items()}
@@ -69,6 +82,7 @@ def batches_once(batches: "pd.DataFrame", counts: Mapping[str, "pd.Series"]) -> 
     broken += [f"I4 content {sha[:12]} was ingested more than once" for sha in twice]
     for batch in batches.to_dict("records"):
         stand = tuple(int(counts[table].get(batch["_batch_id"], 0)) for table in (batch["kind"], "quarantine"))
+        stand = (stand[0] + (superseded or {}).get(batch["_batch_id"], 0), stand[1])
         published = (batch["accepted"], batch["quarantined"])
         if stand != published:
             broken.append(

@@ -14,6 +14,9 @@ NEXT = {
     "expired": "Nothing: nobody answered in time, which is a refusal. The next breach or training proposes anew.",
     "void": "The champion stays: what was proposed rested on something that has changed. Judge the version again.",
     "denied": "**Look at the rule** that is named above; the proposal still waits.",
+    "kept": "Nothing: the champion does as well as the one before it, or better. The next window is looked at, too.",
+    "unsure": "Nothing: the difference is within the noise, or too few labels are known. The next window is looked at.",
+    "lost": "**Look at it**: it does worse than the one before. `keepfit rollback {pipeline} --ban` takes it back.",
     "rolled back": "The champion before serves again. See `keepfit timeline {pipeline}`; train anew on newer rows.",
     "suppressed": "No retraining: a limit of the governor stands in the way. See `governor` in the pipeline's file.",
     "breaker open": "**Look at the last trainings**: they promoted nothing, so none starts by itself any more. With "

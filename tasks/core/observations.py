@@ -122,11 +122,7 @@ def decide(
     )
     outcome, reason = _OUTCOMES.get(remedy.kind, SUPPRESSED), remedy.reason
     if remedy.kind == "retrain":
-        allowed = governed is not None and governed.passed
-        waits = governed is not None and may_be_proposed(governed)
-        outcome = TRIGGERED if allowed else PROPOSED if waits else SUPPRESSED
-        told = "" if allowed else f"; {'proposed' if waits else 'suppressed'} by {governed.reason if governed else '?'}"
-        reason = remedy.reason + told
+        outcome, reason = _answer(remedy, governed)
         token = fire_token(context.pipeline, context.version, context.window, remedy.signal or "")
         evidence |= {"token": token, "governor": asdict(governed) if governed else None}
     return Decision(
@@ -141,6 +137,15 @@ def decide(
         evidence=evidence,
         run_id=context.run_id,
     )
+
+
+def _answer(remedy: Remedy, governed: Check | None) -> tuple[str, str]:
+    """What becomes of a breach that asks for a retraining, and why."""
+    if governed is not None and governed.passed:
+        return TRIGGERED, remedy.reason
+    if governed is not None and may_be_proposed(governed):
+        return PROPOSED, f"{remedy.reason}; proposed: {governed.reason}"
+    return SUPPRESSED, f"{remedy.reason}; suppressed by {governed.reason if governed else '?'}"
 
 
 FIRST = Remedy("retrain", "no champion", "the registry answers that there is no champion yet", ())

@@ -15,8 +15,9 @@ from tasks.core.drafting import Draft, choose_time, mark_leaks, negative_words, 
 from tasks.core.errors import DataRejected
 from tasks.core.features import CalendarPart
 from tasks.core.metrics import MetricName, Problem
+from tasks.core.privacy.classes import PersonalClass
 from tasks.core.strays import Span, sound_span, tells_rows_apart
-from tasks.core.suspicions import Suspicion, calendar_part, suspect
+from tasks.core.suspicions import NOBODY, Personal, Suspicion, calendar_part, suspect
 
 MOST_ROWS = 100_000
 
@@ -45,6 +46,7 @@ class ColumnProfile:
     hours_from: str | None = None
     earliest: datetime | None = None
     leak: bool = False
+    privacy: PersonalClass | None = None
 
 
 @dataclass(frozen=True)
@@ -74,9 +76,13 @@ class Profile:
         return next(column for column in self.columns if column.name == name)
 
 
-def profile(frame_text: pd.DataFrame, target: str, time: str | None = None, labels_by: str | None = None) -> Profile:
+def profile(
+    frame_text: pd.DataFrame, target: str, time: str | None = None, labels_by: str | None = None,
+    personal: Personal = NOBODY,
+) -> Profile:  # fmt: skip
     """Look at a frame of texts ("" = missing) and propose roles, types, problem and metric.
 
+    `personal` are the classes of personal data that detectors found in columns, each with the share of the rows.
     Expensive parts look at no more than MOST_ROWS evenly spaced rows; uniqueness and the time span are taken of all.
     Rows that repeat another to the letter are left out where an id or the time tells rows apart. `labels_by` is the
     column that labels of a file of their own belong to their events by.
@@ -91,13 +97,15 @@ def profile(frame_text: pd.DataFrame, target: str, time: str | None = None, labe
         raise DataRejected("The file has a header and no rows. Give a file that holds some history.")
     single = frame_text.drop_duplicates(ignore_index=True)
     repeated = len(frame_text) - len(single)
-    found, apart = _look(single, target, time, labels_by)
+    found, apart = _look(single, target, time, labels_by, personal)
     if repeated and not apart:
-        return _look(frame_text, target, time, labels_by)[0]
+        return _look(frame_text, target, time, labels_by, personal)[0]
     return replace(found, repeated=repeated)
 
 
-def _look(whole: pd.DataFrame, target: str, time: str | None, labels_by: str | None) -> tuple[Profile, bool]:
+def _look(
+    whole: pd.DataFrame, target: str, time: str | None, labels_by: str | None, personal: Personal
+) -> tuple[Profile, bool]:
     """The profile of all rows, and whether something tells them apart."""
     text = whole.iloc[:: -(-len(whole) // MOST_ROWS)].reset_index(drop=True)
     draft = Draft(text, {str(name): guess_type(text[name]) for name in text.columns}, target)
@@ -105,7 +113,7 @@ def _look(whole: pd.DataFrame, target: str, time: str | None, labels_by: str | N
     choose_time(draft, time)
     if labels_by is not None:
         draft.roles[labels_by] = Suspicion("id", "the labels of a file of their own belong to their events by it")
-    draft.roles |= suspect(whole, draft.guesses, draft.open(), draft.times(), labels_by is not None)
+    draft.roles |= suspect(whole, draft.guesses, draft.open(), draft.times(), labels_by is not None, personal)
     mark_leaks(draft, answer, problem)
     span = _span(whole, draft)
     found = Profile(
@@ -150,6 +158,7 @@ def _column(draft: Draft, name: str, span: Span | None) -> ColumnProfile:
         spread=float((guess.parsed - guess.parsed.median()).abs().mean()) if number else None,
         categories=tuple(sorted(guess.parsed.dropna().unique())) if guess.type == "category" else (),
         leak=name in draft.leaks,
+        privacy=draft.roles[name].privacy if name in draft.roles else None,
     )
     if role == "time" and span and span.before:
         said = f"{span.before} rows lie long before all others and are set aside (`earliest`)"

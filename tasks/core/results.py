@@ -76,9 +76,10 @@ class Snapshot:
 class Decision:
     """A verdict acted on: one row of the journal. `key` makes writing it idempotent: one key, one row, for ever.
 
-    `kind` is the stage that decided (ingestion, probe, training, promotion, rollback, scoring, monitoring, trigger,
-    governor, reconciliation, verification); `outcome` is what followed (accepted, quarantined, promoted, refused,
-    triggered, suppressed, sent, noted, waiting, failed, broken, ...). `evidence` is JSON-ready, without cell values.
+    `kind` is the stage that decided (ingestion, probe, training, promotion, rollback, scoring, monitoring, recheck,
+    trigger, governor, reconciliation, verification); `outcome` is what followed (accepted, quarantined, released,
+    promoted, refused, triggered, suppressed, sent, noted, waiting, failed, broken, ...).
+    `evidence` is JSON-ready, without cell values.
     """
 
     key: str

@@ -3,12 +3,13 @@
 Answers are rules with the index labels of the rows that break them; what follows from them is decided elsewhere.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tasks.core.columns import Column
 from tasks.core.errors import DataRejected
+from tasks.core.schema_changes import differences
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,12 +17,18 @@ if TYPE_CHECKING:
 Faults = dict[str, list[int]]
 
 
-def refuse_unusable(text: "pd.DataFrame", columns: Sequence[Column]) -> None:
-    """Raise DataRejected where declared columns are not there, or hold lists or records."""
+def refuse_unusable(text: "pd.DataFrame", columns: Sequence[Column], before: Sequence[Mapping[str, str]] = ()) -> None:
+    """Raise DataRejected where declared columns are not there, or hold lists or records.
+
+    What came instead is told where most names are those of accepted deliveries (`before`, the columns of each): without
+    a header the names would be cells.
+    """
     missing = [column.name for column in columns if column.name not in text and not column.optional]
     if missing:
+        told = differences(text, before)
         raise DataRejected(
-            f"columns are missing: {', '.join(missing)}. Deliver them, or change the pipeline's file.", "columns"
+            f"columns are missing: {', '.join(missing)}.{told} Deliver them, or change the pipeline's file.",
+            "columns",
         )
     there = [column.name for column in columns if column.name in text]
     nested = [name for name in there if text[name].dtype == object and text[name].map(_is_nested).any()]

@@ -6,6 +6,7 @@ Each rule answers with a role and a reason in words, or None. Leaks of the targe
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -13,17 +14,23 @@ import pandas as pd
 from tasks.core.column_types import Guess
 from tasks.core.columns import Role
 from tasks.core.features import CalendarPart
+from tasks.core.privacy.classes import PersonalClass, class_of_name, snake
 
 MOSTLY_MISSING, _FEW_GAPS = 0.98, 0.05
-_PERSONAL = re.compile(
-    r"e_?mail|phone|mobile_?n|first_?name|last_?name|surname|full_?name|street|address|passport|iban|ssn"
-)
 _PROTECTED = re.compile(r"^(gender|sex|race|ethnicity|religion|nationality|disability|sexual_orientation)$")
 _ID_NAME = re.compile(r"(^|_)(id|uuid|guid|key|identifier)$")
-_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_TOLD: Mapping[PersonalClass, str] = {
+    "mail": "mail address", "phone": "telephone number", "iban": "bank account (IBAN)", "card": "card number",
+    "national_id": "national id",
+}  # fmt: skip
 _HOUR_NAME = re.compile(r"^(hr|hour)s?$|_(hr|hour)$")
 _HOURS, _MOST_HOURS_MISSING = 24, 4
 _CYCLES: Mapping[CalendarPart, int] = {"month": 730, "weekday": 14, "hour": 2}
+
+
+Personal = Mapping[str, tuple[PersonalClass, float]]
+"""Classes of personal data that detectors found in columns, each with the share of the rows."""
+NOBODY: Personal = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -32,14 +39,16 @@ class Suspicion:
 
     role: Role
     reason: str
+    privacy: PersonalClass | None = None
 
 
 def suspect(
     whole: pd.DataFrame, guesses: Mapping[str, Guess], names: Sequence[str], times: pd.Series | None,
-    has_id: bool = False,
+    has_id: bool = False, personal: Personal = NOBODY,
 ) -> dict[str, Suspicion]:  # fmt: skip
     """Suspicions about `names`; `whole` holds all rows as text, `guesses` and `times` the rows that are looked at.
 
+    `personal` are the classes of personal data that detectors found in values, with the share of the rows.
     The first column that can identify a row becomes the id, unless there is one; further ones are ignored.
     """
     found: dict[str, Suspicion] = {}
@@ -47,7 +56,7 @@ def suspect(
         guess = guesses[name]
         suspicion = (
             _empty(guess)
-            or _personal(name)
+            or _personal(name, personal.get(name))
             or _identity(name, guess, whole[name])
             or _clock(guess, times)
             or _too_many(guess)
@@ -70,7 +79,7 @@ def hour_column(times: pd.Series, candidates: Mapping[str, pd.Series]) -> str | 
             continue
         enough = hours.nunique() >= _HOURS - _MOST_HOURS_MISSING
         single = not pd.DataFrame({"date": times, "hour": hours}).duplicated().any()
-        if enough and (single or _HOUR_NAME.search(_snake(name))):
+        if enough and (single or _HOUR_NAME.search(snake(name))):
             return name
     return None
 
@@ -99,16 +108,20 @@ def _empty(guess: Guess) -> Suspicion | None:
     return None
 
 
-def _personal(name: str) -> Suspicion | None:
-    if _PERSONAL.search(_snake(name)):
-        return Suspicion("ignore", "its name says personal data: kept out of the tables, models and reports")
-    if _PROTECTED.search(_snake(name)):
+def _personal(name: str, found: tuple[PersonalClass, float] | None) -> Suspicion | None:
+    kept_out = "kept out of the tables, models and reports"
+    if found is not None:
+        kind, share = found
+        return Suspicion("ignore", f"PERSONAL: {share:.2%} of its values hold a {_TOLD[kind]}; {kept_out}", kind)
+    if said := class_of_name(name):
+        return Suspicion("ignore", f"its name says personal data ({said}): {kept_out}", said)
+    if _PROTECTED.search(snake(name)):
         return Suspicion("protected", "its name says a protected attribute: kept for checks, never a feature")
     return None
 
 
 def _identity(name: str, guess: Guess, whole: pd.Series) -> Suspicion | None:
-    named = bool(_ID_NAME.search(_snake(name)))
+    named = bool(_ID_NAME.search(snake(name)))
     if guess.type not in {"integer", "string", "category"} or guess.parsed.isna().any():
         return Suspicion("ignore", "its name says an id, but rows lack it") if named else None
     unique = whole.is_unique
@@ -159,7 +172,3 @@ def _too_many(guess: Guess) -> Suspicion | None:
     if guess.type == "string":
         return Suspicion("ignore", "free text or too many categories for a first model")
     return None
-
-
-def _snake(name: str) -> str:
-    return _CAMEL.sub("_", name).lower().replace(" ", "_").replace("-", "_")

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from config.flow_yaml import comment, flow, outward
 from config.load import load_file
 from config.scaffold import scaffold
+from tasks.adapters.personal import survey
 from tasks.core import sample
 from tasks.core.columns import convert
 from tasks.core.errors import ConfigInvalid
@@ -180,3 +181,21 @@ def test_bike_sharing_leaks_are_left_out_with_their_reason(tmp_path):
     assert not {"casual", "registered", "instant", "yr"} & set(config.features.names)
     assert next(c for c in config.columns if c.role == "time").hours_from == "hr"
     assert [rows.label for rows in config.split.history] == ["90d", "180d", "270d"]
+
+
+def test_personal_values_are_found_under_any_name_and_the_file_says_so_without_one(tmp_path):
+    frame = awkward().rename(columns={"on": "contact"})
+    frame["contact"] = [f"someone{n}@example.org" if n % 4 else "" for n in range(len(frame))]
+    frame["huge"] = ["+49 30 901820" if n == 7 else "none" for n in range(len(frame))]
+    frame["date_of_birth"] = "1980-01-01"
+    found = survey(frame)
+    assert found["contact"] == ("mail", 1.0)
+    assert found["huge"] == ("phone", 1 / len(frame))
+    text = scaffold("trial", profile(frame, "target", None, None, found), "deliveries")
+    config = load(tmp_path, text)
+    held = {c.name: (c.role, c.privacy) for c in config.columns if c.privacy}
+    assert held == {"contact": ("ignore", "mail"), "huge": ("ignore", "phone")}
+    assert "PERSONAL: 100.00% of its values hold a mail address" in text
+    assert config.privacy.policies["mail"].kind == "pseudonymise"
+    assert "someone" not in text
+    assert "901820" not in text

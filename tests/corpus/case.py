@@ -25,8 +25,9 @@ COLUMNS = (
     Column(name="late", role="target", type="category"),
 )
 NULLS = "batch:ExpectColumnProportionOfNonNullValuesToBeBetween"
-NO_ROWS = ", ".join(["batch:ExpectTableRowCountToBeBetween", *(f"{NULLS}:{column.name}" for column in COLUMNS)])
-"""What refuses a delivery without rows: there are none, and no column has a value."""
+UNIQUE = "batch:ExpectColumnValuesToBeUnique:parcel"
+NO_ROWS = ", ".join(["batch:ExpectTableRowCountToBeBetween", *(f"{NULLS}:{column.name}" for column in COLUMNS), UNIQUE])
+"""What refuses a delivery without rows: there are none, no column has a value, and no id says that ids differ."""
 NAMES = [column.name for column in COLUMNS]
 Row = dict[str, str]
 Place = Callable[[Path], Path]

@@ -90,7 +90,7 @@ def _ingest(case: Case, session: Session, source: Any, path: Path, lease: Any) -
         judged = ingestion.judge_events.fn(session, delivery, source, case.columns, suite)
         tables = batches.event_tables(judged, delivery, case.columns, case.positive, timedelta(0))
     else:
-        judged = ingestion.judge_labels.fn(session, delivery, source, suite.classes)
+        judged = ingestion.judge_labels.fn(session, delivery, source, suite)
         tables = batches.late_label_tables(judged, delivery, tuple(LABELS.values()), case.positive)
     ingestion.publish_batch.fn(session, delivery, tables, lease)
     return ingestion.record_batch.fn(session, delivery.batch_id)

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from config.settings import PROJECT, stack_addresses
-from tests.e2e import early
+from tests.e2e import canaries, early
 
 _JOURNAL = """
 import json
@@ -78,9 +78,15 @@ class DemoStack:
 
     def __init__(self, folder: Path) -> None:
         self.home = folder / "home"
-        self.environment = clean_environment(self.home)
+        self.pipelines = folder / "pipelines"
+        self.environment = clean_environment(self.home) | {
+            "KEEPFIT_PIPELINES_DIR": str(self.pipelines),
+            "KEEPFIT_DEPLOYMENTS_FILE": str(folder / "prefect.yaml"),
+            "KEEPFIT_PRIVACY_KEYS": "test:" + "k" * 32,
+        }
 
     def play(self) -> Demo:
+        canaries.plant(self.home, self.pipelines)
         up = keepfit(self.environment, "up", "--detach")
         assert up.returncode == 0, up.stdout + up.stderr
         ran = keepfit(self.environment, "demo", "--exit")

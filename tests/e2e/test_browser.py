@@ -15,9 +15,10 @@ import pytest
 from playwright.sync_api import Browser, Locator, expect
 from playwright.sync_api import TimeoutError as NothingCame
 
+from config.settings import PROJECT
 from deployments.render import FLOWS
 from tests.e2e.browsing import LARGEST_PICTURE, PATIENCE, Visitor, chromium
-from tests.e2e.conftest import Demo
+from tests.e2e.conftest import Demo, keepfit
 from tests.e2e.leaks import found_in, identities, leaks
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.timeout(1800)]
@@ -247,6 +248,65 @@ def test_evidently_shows_the_history_of_the_checks(demo: Demo, visitor: Visitor,
     page.get_by_text("View", exact=True).first.click()
     visitor.sees("drifted share", "Drift in column 'age'", "reference")
     visitor.read()
+
+
+def test_a_proposal_is_approved_in_the_form_of_prefect_and_the_version_is_champion(
+    demo: Demo, visitor: Visitor, pictures: Path, tmp_path: Path
+) -> None:
+    """The demo's last champion steps down and is judged again in mode `approve`: then it takes a person."""
+    promoted = next(e for e in reversed(demo.journal()) if e["kind"] == "promotion" and e["outcome"] == "promoted")
+    version, before = str(promoted["evidence"]["version"]), str(promoted["evidence"]["replaces"])
+    assert demo.keepfit("rollback", "subscriptions", "--why", "to see it approved").returncode == 0
+    text = (PROJECT / "config" / "pipelines" / "subscriptions.yaml").read_text("utf-8")
+    (tmp_path / "subscriptions.yaml").write_text(text.replace("governor: {", "governor: {mode: approve, "), "utf-8")
+    asked = keepfit(
+        demo.environment | {"KEEPFIT_PIPELINES_DIR": str(tmp_path)},
+        "run", "promotion", "subscriptions", "--version", version, "--as-of", f"{LAST}T00:00:00+00:00",
+    )  # fmt: skip
+    assert asked.stdout.startswith("proposed: "), asked.stdout + asked.stderr
+    waiting = demo.keepfit("proposals", "subscriptions").stdout
+    number = re.search(rf"(\d+)\s*\W\s*version {version}", waiting)
+    assert number, waiting
+    assert champion_of(demo) == before, "nothing moves before a person has answered"
+    run = approve_in_the_form(visitor, demo.prefect, number[1], pictures)
+    known = httpx.get(f"{demo.prefect}/api/flow_runs/{run}", trust_env=False).json()
+    assert known["parameters"] | {"who": "Ada Lovelace", "why": "the numbers convince me"} == known["parameters"]
+    assert champion_of(demo) == version
+    again = demo.keepfit("approve", "subscriptions", number[1], "--why", "once more")
+    assert again.returncode == 1
+    assert "used: the proposal ended as promoted" in again.stderr
+    told = demo.keepfit("timeline", "subscriptions").stdout
+    assert "Ada Lovelace" in told
+    assert demo.keepfit("verify", "subscriptions").returncode == 0
+
+
+def approve_in_the_form(visitor: Visitor, prefect: str, number: str, pictures: Path) -> str:
+    """Approve a proposal as a person does, from the list of deployments to the run's page; gives the run's id."""
+    page = visitor.page
+    visitor.go(f"{prefect}/deployments", until=f"{len(FLOWS)} Deployments")
+    row_of(visitor, "approval").get_by_role("link", name="subscriptions").click()
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.get_by_text("Custom run").click()
+    visitor.sees("Who answers. Two different people where the pipeline asks for four eyes.")
+    boxes = page.get_by_role("textbox").filter(visible=True)
+    expect(boxes.nth(1)).to_have_value("subscriptions")
+    for place, text in ((2, number), (3, "Ada Lovelace"), (4, "the numbers convince me")):
+        boxes.nth(place).fill(text)
+    visitor.read()
+    kept(visitor, "prefect-approval", pictures)
+    run = submitted(visitor)
+    visitor.go(f"{prefect}/runs/flow-run/{run}", until="approval")
+    expect(page.get_by_text("Completed", exact=True).first).to_be_visible(timeout=300_000)
+    page.get_by_text("Artifacts", exact=True).click()
+    visitor.sees(f"Ada Lovelace said approve to decision {number}: promoted.")
+    visitor.read()
+    return run
+
+
+def champion_of(demo: Demo) -> str:
+    query = {"name": "subscriptions", "alias": "champion"}
+    found = httpx.get(f"{demo.mlflow}/api/2.0/mlflow/registered-models/alias", params=query, trust_env=False)
+    return str(found.json()["model_version"]["version"])
 
 
 def test_no_row_can_be_told_from_what_was_shown_or_kept(demo: Demo) -> None:

@@ -3,12 +3,14 @@
 import logging
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pyarrow.parquet as pq
 import pytest
 
+from config.privacy import Privacy
 from flows import reconciliation as flow
-from tasks import verification
+from tasks import retention, verification
 from tasks.adapters import orchestrator
 from tasks.adapters.store import Store
 from tasks.core.errors import InvariantBroken, LeaseLost
@@ -16,6 +18,7 @@ from tasks.core.results import Check, Decision, Verdict
 from tasks.reconciliation import Repairs
 from tasks.session import Session
 
+CONFIG = SimpleNamespace(privacy=Privacy())
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
 FAIL, PASS, UNKNOWN = Verdict.FAIL, Verdict.PASS, Verdict.UNKNOWN
 
@@ -38,7 +41,7 @@ def tick(session, monkeypatch):
             meanwhile()
             return (*found, verification._answer(verification._CHAIN, lambda one: one.journal.verify(), mine))
 
-        monkeypatch.setattr(flow, "begin_run", lambda *_: (None, mine))
+        monkeypatch.setattr(flow, "begin_run", lambda *_: (CONFIG, mine))
         monkeypatch.setattr(flow.verification, "verify_invariants", verify)
         try:
             flow.reconciliation_flow.fn("p")
@@ -49,6 +52,7 @@ def tick(session, monkeypatch):
     monkeypatch.setattr(orchestrator, "sign_flow_run", lambda _run: None)
     monkeypatch.setattr(flow, "reconcile", lambda _session: Repairs((), ()))
     monkeypatch.setattr(flow.verification, "record_verification", verification.record_verification.fn)
+    monkeypatch.setattr(flow.retention, "apply_retention", retention.apply_retention.fn)
     monkeypatch.setattr(flow.reporting, "show_page", lambda *_: None)
     return run
 

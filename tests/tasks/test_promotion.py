@@ -3,6 +3,7 @@
 The registry is MLflow on a database of this test's own, in this process; no server is needed.
 """
 
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from tasks import evidence, promotion, rollback, training
 from tasks.adapters import registry
 from tasks.adapters.store import Store
+from tasks.core.championship import reign
 from tasks.core.errors import ArtefactMismatch, LeaseLost, NoReceipt, ServerUnavailable, StoreConflict, TransientError
 from tasks.core.estimators import Linear
 from tasks.core.features import Features
@@ -193,6 +195,24 @@ def test_a_rollback_whose_answer_was_lost_is_one_rollback(tmp_path, monkeypatch,
     first, again = (rollback.roll_back.fn(session, to, "ann", "odd", lease) for _ in range(2))
     assert again == first
     assert [entry.decision.kind for entry in session.journal.entries()] == ["promotion", "promotion", "rollback"]
+
+
+def test_without_the_registry_a_former_champion_is_gone_back_to_by_its_receipt_and_no_other_version(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    session = Session(Store(str(tmp_path / "store"), "p"), f"sqlite:///{tmp_path}/control.db", START, "this run")
+    for number, replaces in ((1, None), (2, 1)):
+        told = {"version": number, "sha256": f"s{number}", "replaces": replaces, "gates": []}
+        session.record(Decision(f"k{number}", "p", "promotion", Verdict.PASS, "promoted", "", START, None, told))
+    lease = session.leases.acquire("promotion/p", "this run", 60)
+    with pytest.raises(ServerUnavailable, match="version 7 of p was never champion"):
+        rollback.roll_back.fn(session, 7, "ann", "odd", lease)
+    began = time.monotonic()
+    done = rollback.roll_back.fn(session, None, "ann", "odd", lease)
+    assert time.monotonic() - began < 10
+    assert (done.evidence["version"], done.evidence["sha256"], done.evidence["verified"]) == (1, "s1", False)
+    assert reign(session.journal.entries()).champion == 1
 
 
 def judged_on(evaluation):

@@ -115,16 +115,27 @@ class Store:
     def publish(self, batch_id: str, before_each: Callable[[str], None] | None = None) -> None:
         """Append the staged tables (labels, quarantine, events, others, batches), each once, then drop the stage.
 
+        The rows that a staged table `superseded` names leave their tables; old versions and snapshots keep them.
         Safe to repeat after a crash anywhere; `before_each` is called with each table's name before its append, and
         what it raises stops the publication there. Raises NotFound, ArtefactMismatch, and what `append` raises.
         """
         staging.publish(
             self._staging,
             batch_id,
-            append=lambda table, rows: self.append(table, rows, batch_id),
+            append=lambda table, rows: self._put(table, rows, batch_id),
             is_published=lambda: self.committed(staging.CLOSING, batch_id),
             before_each=before_each,
         )
+
+    def take_out(self, rows: "pa.Table") -> int:
+        """Take superseded rows (`of_batch`, `_row_id`) out of events, labels and predictions; safe to repeat."""
+        return sum(tables.take_out(self.uri(name), rows) for name in staging.REPLACEABLE)
+
+    def _put(self, table: str, rows: "pa.Table", batch_id: str) -> bool:
+        written = self.append(table, rows, batch_id)
+        if table == staging.SUPERSEDED:
+            self.take_out(rows)
+        return written
 
     def staged(self) -> list[str]:
         """Batches that are staged whole and wait for publication."""
@@ -148,7 +159,22 @@ class Store:
 
     def read_snapshot(self, snapshot: Snapshot) -> "pd.DataFrame":
         """Exactly the rows that were pinned, by (_event_time, _row_id), with `label`. Raises ArtefactMismatch."""
-        return snapshots.read(snapshot, self.uri("events"), self.uri("labels"))
+        return snapshots.read(snapshot, self.uri("events"), self.uri("labels"), self._renewed)
+
+    def erased(self, kind: str) -> "pd.DataFrame":
+        """What erasures took away: of the kind `rows` by batch (`name`) and table (`part`), or digests of snapshots."""
+        import pyarrow.compute as pc
+
+        return self.read("erasures", ["name", "part", "rows"], pc.field("kind") == kind)
+
+    @property
+    def folder(self) -> Path:
+        """The pipeline's folder on this machine."""
+        return self._folder
+
+    def _renewed(self) -> dict[str, str]:
+        told = self.erased("snapshot")
+        return dict(zip(told["name"], told["part"], strict=True))
 
     def cache_path(self, *parts: str) -> Path:
         """A path below cache/ on this machine; its folder exists. Whatever stands there may be deleted at any time."""

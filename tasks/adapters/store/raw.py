@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
+from tasks.adapters.store.erasing import ERASED
 from tasks.adapters.store.folders import hidden_file, sync, writing
 from tasks.core.errors import NotFound, SourceUnavailable
 
@@ -28,6 +29,8 @@ def keep(folder: Path, delivery: Path) -> str:
         copy.flush()
         os.fsync(copy.fileno())
         name = digest.hexdigest()
+        if list(folder.glob(f"{name}{ERASED}*")):
+            return name  # somebody was erased from this very content: it is known, and does not come back
         # The same content under another suffix keeps its first name; writing it again heals a damaged copy.
         target = next(iter(_kept(folder, name)), folder / f"{name}{_suffix(delivery)}")
         temporary.replace(target)

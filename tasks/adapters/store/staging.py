@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 CLOSING = "batches"
+SUPERSEDED = "superseded"
+REPLACEABLE = ("events", "labels", "predictions")
 _FIRST = ("labels", "quarantine", "events")
 _MANIFEST = "manifest.json"
 

@@ -99,7 +99,7 @@ def test_without_the_token_every_page_but_health_is_refused(served: Served):
 
 
 def test_errors_say_what_is_wrong_and_nothing_of_what_was_sent(served: Served):
-    secret = "S3CRET"  # noqa: S105 - a mark to look for
+    secret = "S3CRET"  # noqa: S105 - a value that must not come back
     for body in ({"x": secret}, {secret: 1}, {"id": secret, "x": [secret]}, {"id": "\u202e" + secret}):
         answer = served.one(**body)
         assert answer.status_code == 422

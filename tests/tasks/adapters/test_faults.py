@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.adapters.faults import FAULT_POINTS, fault_point
+from tasks.adapters.faults import ERASURE_POINTS, FAULT_POINTS, fault_point
 from tasks.core.errors import ConfigInvalid
 
 ROOT = Path(__file__).parents[3]
@@ -85,11 +85,12 @@ def pattern(argument: ast.expr) -> str:
     return "".join(re.escape(str(part.value)) if isinstance(part, ast.Constant) else r"[a-z_]+" for part in parts)
 
 
-@pytest.mark.parametrize("name", FAULT_POINTS)
+@pytest.mark.parametrize("name", [*FAULT_POINTS, *ERASURE_POINTS])
 def test_every_fault_point_is_placed_in_the_code(name):
     assert any(re.fullmatch(found, name) for found in placed_points()), f"nothing in flows/ or tasks/ calls {name}"
 
 
 def test_every_placed_name_is_a_fault_point():
-    strangers = [found for found in placed_points() if not any(re.fullmatch(found, name) for name in FAULT_POINTS)]
+    known = (*FAULT_POINTS, *ERASURE_POINTS)
+    strangers = [found for found in placed_points() if not any(re.fullmatch(found, name) for name in known)]
     assert strangers == []

@@ -144,6 +144,14 @@ def test_silence_is_found_when_its_time_is_over_and_not_a_moment_before():
     assert approval.overdue(entries(proposed(), ended("expired")), NOW + 9 * DAY) == []
 
 
+def test_the_training_whose_candidate_is_proposed_is_no_proposal_itself():
+    trained = decided("training", "proposed", {"version": 3, "token": None})
+    told = entries(proposed(), trained)
+    assert approval.waiting_since(told) == told[:1]
+    assert approval.overdue(told, NOW + 9 * DAY) == told[:1]
+    assert ask(trained).numbers["rule"] == "not_a_proposal"
+
+
 def test_anyone_may_refuse_what_waits_and_nobody_what_has_ended():
     proposal = proposed()
     refuse = {"who": "Bob", "why": "not now", "now": NOW}

@@ -131,7 +131,9 @@ def test_predictions_stand_beside_the_rows_as_values_and_never_invented(rows, co
 
 
 def test_the_page_of_outcomes_knows_every_outcome():
-    from tasks.core.dossiers import _NEXT
+    from tasks.core.next_steps import NEXT
 
     outcomes = {outcome for outcome, _ in OUTCOMES.values()} | {observations.TRIGGERED, observations.SUPPRESSED}
-    assert outcomes <= set(_NEXT)
+    outcomes |= {observations.PROPOSED, "approved once", "declined", "expired", "void", "denied"}
+    outcomes |= {"kept", "unsure", "lost", "rolled back"}
+    assert outcomes <= set(NEXT)

@@ -1,0 +1,51 @@
+"""What an erasure that is not over has to know, in the private store: whom it is about, and the plan of it.
+
+Both are gone when it ends. No server is told of them.
+"""
+
+from collections.abc import Callable
+
+from tasks.adapters.faults import fault_point
+from tasks.adapters.store import Store, erasing, folders
+from tasks.core.errors import ConfigInvalid
+from tasks.core.privacy.erasure import Plan
+
+
+def request(store: Store, digest: str, subject: str) -> None:
+    """Write down whom an erasure is about, in the private store, so that no server is told. Raises ConfigInvalid."""
+    if not folders.is_local(store.root):
+        raise ConfigInvalid(
+            f"The store {store.root} is no folder of this machine, and erasures rewrite files in place. Take a copy to "
+            "a folder, erase there, and put it back; the object store's own old versions have to be removed, too."
+        )
+    path = folders.private(store.folder / erasing.REQUESTS) / f"{digest}.request"
+    path.write_text(subject, encoding="utf-8")
+
+
+def requested(store: Store, digest: str) -> str:
+    """Whom an erasure is about. Raises ConfigInvalid where nobody asked for it."""
+    try:
+        return (store.folder / erasing.REQUESTS / f"{digest}.request").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigInvalid(f"Nobody asked for the erasure {digest}, or it is over; run `keepfit erase`.") from None
+
+
+def forget(store: Store, digest: str) -> None:
+    """Drop the plan and the request: the erasure is over."""
+    for ending in ("plan", "request"):
+        (store.folder / erasing.REQUESTS / f"{digest}.{ending}").unlink(missing_ok=True)
+
+
+def planned(store: Store, digest: str, make: Callable[[], Plan]) -> Plan:
+    """The plan of a run that was cut off, or a new one, which is written down first."""
+    path = store.folder / erasing.REQUESTS / f"{digest}.plan"
+    if path.is_file():
+        return Plan.read(path.read_text(encoding="utf-8"))
+    plan = make()
+    with folders.hidden_file(path.parent) as (file, unfinished):
+        file.write(plan.as_text().encode())
+        file.flush()
+        unfinished.replace(path)
+    folders.sync(path.parent)
+    fault_point("erasure.planned")
+    return plan

@@ -1,0 +1,29 @@
+"""Alerts as Prefect events, which people's own automations listen to (deployments/automations.yaml)."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from tasks.core.alerting import Notice
+
+
+class PrefectEvent(BaseModel):
+    """One event `keepfit.alert.opened`, `.over`, `.digest` or `.test` of the resource `keepfit.pipeline.NAME`.
+
+    Prefect keeps events in memory and may drop one: for automations, not as the only way in which somebody is told.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["event"] = "event"
+
+    def send(self, notice: Notice) -> None:
+        """Emit it."""
+        from prefect.events import emit_event
+
+        resource = {
+            "prefect.resource.id": f"keepfit.pipeline.{notice.pipeline}",
+            "prefect.resource.name": notice.pipeline,
+        }
+        payload = {"title": notice.title, "text": notice.text, "tokens": list(notice.tokens)}
+        emit_event(f"keepfit.alert.{notice.about}", resource=resource, payload=payload)

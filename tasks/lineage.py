@@ -1,0 +1,100 @@
+"""Where a row's predictions came from: row, prediction, version, run, snapshot, batch, raw file, each by its record."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from tasks.adapters import registry
+from tasks.core.championship import PROMOTED, ROLLED_BACK
+from tasks.core.errors import KeepfitError, NotFound
+from tasks.core.features import EVENT_TIME, ROW_ID
+from tasks.core.results import JournalEntry
+from tasks.session import Session
+from tasks.versions import facts_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Step = tuple[str, str]
+
+
+def lineage_of(session: Session, row: str) -> list[Step]:
+    """The steps from a row back to its file and from each of its predictions back to the files that taught the model.
+
+    Raises NotFound where no accepted row has this id. What a server does not tell now is named as not known.
+    """
+    events = _where(session, "events", [ROW_ID, EVENT_TIME, "_batch_id", "_ingested_at"], ROW_ID, row)
+    if events.empty:
+        raise NotFound(
+            f"{session.pipeline} has no accepted row {row!r}. Row ids stand in the column _row_id of the tables events "
+            "and predictions; refused rows stand in quarantine, by delivery and line."
+        )
+    steps: list[Step] = []
+    for event in events.sort_values("_ingested_at").to_dict("records"):
+        taken = f"taken in {event['_ingested_at']:%Y-%m-%d %H:%M}"
+        told = f"{row}, event of {event[EVENT_TIME]:%Y-%m-%d %H:%M:%S} UTC, {taken}"
+        steps += [("row", told), *_batch(session, "batch", str(event["_batch_id"]))]
+    labels = _where(session, "labels", [ROW_ID, "known_at", "_batch_id"], ROW_ID, row)
+    for label in labels.sort_values("known_at").to_dict("records"):
+        steps.append(("label", f"known at {label['known_at']:%Y-%m-%d %H:%M} UTC"))
+        steps += _batch(session, "label batch", str(label["_batch_id"]))
+    entries = session.journal.entries()
+    found = _where(session, "predictions", [ROW_ID, "prediction", "model_version", "scored_at"], ROW_ID, row)
+    for one in found.sort_values(["scored_at", "model_version"]).to_dict("records"):
+        number = int(one["model_version"])
+        scored = f"{one['scored_at']:%Y-%m-%d %H:%M} UTC"
+        steps.append(("prediction", f"{one['prediction']:.6g} by version {number}, {scored}"))
+        steps += _version(session, number, entries)
+    return steps if len(found) else [*steps, ("prediction", "none: no version has scored this row")]
+
+
+def _where(session: Session, table: str, columns: Sequence[str], name: str, value: str) -> "pd.DataFrame":
+    import pyarrow.compute as pc
+
+    if not session.store.exists(table):
+        return session.store.read(table, columns)
+    return session.store.read(table, columns, pc.field(name) == value)
+
+
+def _batch(session: Session, name: str, batch_id: str) -> list[Step]:
+    """A delivery by its record, and the raw file that was kept of it."""
+    found = _where(session, "batches", ["_batch_id", "name", "sha256", "accepted", "delivered"], "_batch_id", batch_id)
+    if found.empty:
+        return [(name, f"{batch_id[:12]}: its record is missing, see `keepfit verify {session.pipeline}`")]
+    batch: dict[Any, Any] = found.to_dict("records")[0]
+    told = f"{batch_id[:12]}, delivery {batch['name']}: {batch['accepted']} of {batch['delivered']} rows accepted"
+    try:
+        raw = str(session.store.raw_path(str(batch["sha256"])))
+    except KeepfitError as error:
+        raw = f"SHA-256 {batch['sha256'][:12]}…, not found: {error}"
+    return [(name, told), ("raw file", raw)]
+
+
+def _version(session: Session, number: int, entries: Sequence[JournalEntry]) -> list[Step]:
+    """What made a version: its decision, its run, the rows that it learnt from and the deliveries that brought them."""
+    crowned = [entry.sequence for entry in entries if entry.decision.outcome in {PROMOTED, ROLLED_BACK}
+               and entry.decision.evidence.get("version") == number]  # fmt: skip
+    decided = f"champion by decision {', '.join(map(str, crowned))}" if crowned else "never champion"
+    try:
+        version = registry.version_of(session.pipeline, number)
+        facts = facts_of(version)
+    except KeepfitError as error:
+        return [("version", f"{number}, {decided}; its records are not known now: {error}")]
+    snapshot = facts.snapshot
+    known = f"labels known by {snapshot.as_of:%Y-%m-%d}"
+    taught = f"{snapshot.rows} rows, {snapshot.window}, {known}, digest {snapshot.digest[:12]}"
+    code, lock = (version.tags.get(f"keepfit.{name}", "not known")[:12] for name in ("code", "lock"))
+    return [
+        ("version", f"{number}, {decided}, SHA-256 {version.sha256[:12]}…"),
+        ("run", f"MLflow {version.run_id}, code {code}, lock {lock}"),
+        ("snapshot", taught),
+        ("training batches", _deliveries(session, facts.snapshot)),
+    ]
+
+
+def _deliveries(session: Session, snapshot: Any) -> str:
+    import pyarrow.compute as pc
+
+    within = (pc.field(EVENT_TIME) >= snapshot.window.start) & (pc.field(EVENT_TIME) < snapshot.window.end)
+    ids = session.store.read("events", ["_batch_id"], within, snapshot.events_version)["_batch_id"].unique()
+    batches = session.store.read("batches", ["_batch_id", "name"])
+    return ", ".join(sorted(map(str, batches.loc[batches["_batch_id"].isin(ids), "name"])))

@@ -1,0 +1,35 @@
+"""Between reading a delivery and storing it: personal values are found, and made what the pipeline's file says."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from tasks.adapters import personal
+from tasks.core.columns import Column
+from tasks.core.privacy.protection import Found, Protection, judge_found
+from tasks.session import Session
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def make_private(
+    session: Session,
+    typed: "pd.DataFrame",
+    columns: Sequence[Column],
+    protection: Protection,
+    accepted: "Callable[[pd.DataFrame], pd.Series]",
+) -> tuple["pd.DataFrame", Found]:
+    """The rows as they may be stored, and what was found in columns of which nothing personal was declared.
+
+    A person who was named with an older key keeps that name: `accepted` tells of rows so named whether they stand in
+    the tables, so that labels find their events and nothing is taken in twice after the keys have changed.
+    """
+    found = judge_found(protection, personal.hits(typed, protection.watched(columns)), len(typed))
+    refusals = {**found.refusals, **protection.refusals(typed, columns)}
+    frame = protection.protect(typed, columns, session.keys)
+    if protection.names(columns):
+        for key in session.keys.ids[1:]:
+            older = protection.protect(typed, columns, session.keys, key)
+            before = accepted(older) & ~accepted(frame)
+            frame = frame.where(~before, older) if before.any() else frame
+    return frame, Found(found.rows, refusals)

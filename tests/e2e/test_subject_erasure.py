@@ -1,0 +1,72 @@
+"""After the whole loop: no canary stands where it may not, and a person who asks for it leaves every byte of the store.
+
+It comes last of all that look at the demo, because it changes what the tables hold.
+"""
+
+import time
+
+import httpx
+import pytest
+
+from tests.e2e import canaries
+from tests.e2e.conftest import Demo
+from tests.e2e.leaks import stands_in
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
+MAY_HOLD = ("sample", "store/subscriptions/raw")
+"""What the source itself holds, and the kept deliveries: private folders."""
+
+
+def test_sixty_canaries_went_in_and_not_one_byte_of_them_came_through(demo: Demo) -> None:
+    raw = demo.home / "store" / "subscriptions" / "raw"
+    held = {found.lower() for seen in stands_in(raw, canaries.pattern()).values() for found in seen}
+    assert held == {value.lower().encode() for value in canaries.CANARIES}, "the search finds each where it stands"
+    assert len(held) == 60
+    assert (raw.stat().st_mode & 0o777, (demo.home / "store").stat().st_mode & 0o777) == (0o700, 0o700)
+    assert stands_in(demo.home, canaries.pattern(), without=MAY_HOLD) == {}
+    planted = next(e for e in demo.journal() if e["kind"] == "ingestion" and e["evidence"]["name"] == "2024-08.csv")
+    rules = planted["evidence"]["rules"]
+    assert {rule: rules.get(rule) for rule in rules if rule.startswith("privacy:")} == {
+        "privacy:mail:plan": 4, "privacy:mail:channel": 4, "privacy:iban:device": 6, "privacy:phone:plan": 6,
+        "privacy:card:channel": 6, "privacy:national_id:device": 6,
+    }  # fmt: skip
+
+
+def test_a_subscriber_is_erased_the_models_are_retrained_and_the_proof_verifies(demo: Demo) -> None:
+    who = canaries.erasable()
+    store = demo.home / "store" / "subscriptions"
+    wanted = canaries.pattern_of(who)
+    assert len([name for name in stands_in(store, wanted) if name.startswith("raw/")]) == 3, "three deliveries"
+    erased = demo.keepfit("erase", "subscriptions", who)
+    assert erased.returncode == 0, erased.stdout + erased.stderr
+    assert "no trace" in erased.stdout
+    assert stands_in(store, wanted) == {}
+    decision = next(e for e in reversed(demo.journal()) if e["kind"] == "erasure")
+    assert decision["evidence"]["rows"] == {"events": 1, "labels": 1, "predictions": 1, "quarantine": 1} | {
+        table: count for table, count in decision["evidence"]["rows"].items() if table == "predictions"
+    }
+    assert len(decision["evidence"]["deliveries"]) == 3
+    assert len(decision["evidence"]["versions"]) >= 2, "its training rows went into two versions at least"
+    proven = demo.keepfit("erase", "subscriptions", who, "--verify")
+    assert proven.returncode == 0, proven.stdout + proven.stderr
+    (store / "left.txt").write_text(f"a note about {who}")
+    left = demo.keepfit("erase", "subscriptions", who, "--verify")
+    assert left.returncode == 1
+    assert "left.txt" in left.stderr + left.stdout
+    (store / "left.txt").unlink()
+    assert demo.keepfit("verify", "subscriptions").returncode == 0
+    if decision["outcome"] == "triggered":
+        _until_retrained(demo, decision["evidence"]["token"])
+
+
+def _until_retrained(demo: Demo, token: str) -> None:
+    sent = next(e for e in demo.journal() if e["kind"] == "trigger" and e["evidence"]["token"] == token)
+    api = httpx.Client(base_url=f"{demo.prefect}/api", trust_env=False)
+    for _ in range(300):
+        run = api.get(f"/flow_runs/{sent['evidence']['flow_run']}").json()
+        if run["state_type"] in {"COMPLETED", "FAILED", "CRASHED"}:
+            break
+        time.sleep(1)
+    assert run["state_type"] == "COMPLETED", run["state"]
+    assert run["parameters"]["reason"].startswith("erasure:")
+    assert run["parameters"]["token"] is None, "nothing holds it back"
