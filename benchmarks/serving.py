@@ -174,7 +174,7 @@ def _take_up(ground: Ground) -> int:
     from tasks import online
 
     config = load_pipeline(PIPELINE, load_settings())
-    online.take_up_answers.fn(ground.session(SECOND), config.columns, ground.home)
+    online.take_up_answers.fn(ground.session(SECOND), config.columns, config.suite.protection, ground.home)
     found = ground.session(SECOND).store.read("predictions")
     return int(found["_answer_id"].notna().sum()) if "_answer_id" in found else 0
 
