@@ -249,6 +249,20 @@ def test_evidently_shows_the_history_of_the_checks(demo: Demo, visitor: Visitor,
     visitor.read()
 
 
+@pytest.mark.parametrize(("name", "width", "height"), [("desktop", 1200, 700), ("phone", 390, 1010)])
+def test_the_board_of_the_last_cycle_is_whole_on_a_desk_and_on_a_phone(
+    demo: Demo, browser: Browser, pictures: Path, name: str, width: int, height: int
+) -> None:
+    with browser.new_context(viewport={"width": width, "height": height}, color_scheme="light") as context:
+        person = Visitor(context.new_page())
+        person.go((demo.home / "board.html").as_uri(), until="Decisions on this curve")
+        person.sees("subscriptions", "is champion", "roc_auc, promised 0.", "Newest data", "Retrainings", "v1")
+        READ[f"board {name}"] = person.read()
+        assert person.page.evaluate("document.documentElement.scrollWidth") <= width
+        assert person.hosts == set(), "the page asked for something"
+        kept(person, f"board-{name}", pictures)
+
+
 def test_no_row_can_be_told_from_what_was_shown_or_kept(demo: Demo) -> None:
     known = identities(demo.home / "sample")
     assert len(known) > 60_000

@@ -16,11 +16,17 @@ TROUBLE = {
         ("ingestion", "accepted", {"kind": "labels", "name": "b.csv"}),
     ),
     "broken data": (("monitoring", "broken data", {}), ("monitoring", "waiting", {})),
-    "rollback": (("rollback", "rolled back", {"version": 1, "replaces": 2}), ("monitoring", "quiet", {})),
-    "breaker open": (("governor", "breaker open", {}), ("promotion", "promoted", {"version": 3})),
+    "rollback": (
+        ("rollback", "rolled back", {"version": 1, "replaces": 2, "sha256": "x"}),
+        ("monitoring", "quiet", {}),
+    ),
+    "breaker open": (("governor", "breaker open", {}), ("promotion", "promoted", {"version": 3, "sha256": "x"})),
     "unknown check": (("monitoring", "alerted", {}), ("monitoring", "quiet", {})),
     "retraining refused": (("monitoring", "suppressed", {}), ("monitoring", "triggered", {})),
-    "promotion refused": (("promotion", "refused", {"version": 4}), ("promotion", "promoted", {"version": 5})),
+    "promotion refused": (
+        ("promotion", "refused", {"version": 4}),
+        ("promotion", "promoted", {"version": 5, "sha256": "x"}),
+    ),
 }
 
 
