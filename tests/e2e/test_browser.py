@@ -231,7 +231,7 @@ def test_evidently_shows_the_history_of_the_checks(demo: Demo, visitor: Visitor,
     page = visitor.page
     visitor.go(demo.evidently, until="Project List")
     page.get_by_role("link", name="subscriptions").click()
-    visitor.sees("Drifted columns", "Distance per column", "Performance", "Rows", "2024-11-01", LAST)
+    visitor.sees("Drifted columns", "Distance per column", "Performance", "Champion", "Rows", "2024-11-01", LAST)
     for legend in ("drifted share", "visits_30d", "roc_auc"):
         visitor.sees(legend)
     visitor.read()
