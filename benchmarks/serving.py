@@ -26,7 +26,7 @@ import pandas as pd
 from benchmarks.ground import PIPELINE, SECOND, Ground, _register, prepare
 from benchmarks.results import Row, load, show
 from benchmarks.serving_load import Load, Outcome, quantile
-from benchmarks.serving_world import HEADERS, environment_of, free_port, mlflow, process, server, wait_until
+from benchmarks.serving_world import HEADERS, answers, environment_of, free_port, mlflow, process, server, wait_until
 
 MOVES = 20
 _FOLLOWED = 10.0  # seconds in which a server has to notice
@@ -223,11 +223,10 @@ def _peer(ground: Ground, url: str) -> Iterator[str]:
     port = free_port()
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", f"models:/{PIPELINE}/1", "--env-manager",
                "local", "--host", "127.0.0.1", "--port", str(port)]  # fmt: skip
-    environment = environment_of(ground, MLFLOW_TRACKING_URI=url)
+    # MLflow's scoring server loads no skops file without this; here it is one that this very run has trained.
+    environment = environment_of(ground, MLFLOW_TRACKING_URI=url, MLFLOW_ALLOW_PICKLE_DESERIALIZATION="true")
     environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", os.defpath)])
     with process(command, environment, ground.home, ground.folder / "peer.log"):
-        from benchmarks.serving_world import answers
-
         wait_until(lambda: answers(f"http://127.0.0.1:{port}/health"), 120)
         yield f"http://127.0.0.1:{port}/invocations"
 

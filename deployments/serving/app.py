@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.exceptions import HTTPException
 
 from config.schema import PipelineConfig
@@ -127,7 +128,9 @@ def _add_pages(app: FastAPI, server: Server) -> None:
         return Response(server.metrics.page(server.served), media_type=CONTENT_TYPE)
 
     for path, page in {OPEN: health, "/ready": ready, "/metrics": metrics}.items():
-        app.add_api_route(path, page, methods=["GET"], responses={401: {"model": Refusal}, 503: {}}, tags=["server"])
+        kind = PlainTextResponse if page is metrics else JSONResponse
+        app.add_api_route(path, page, methods=["GET"], response_class=kind, tags=["server"],
+                          responses={401: {"model": Refusal}, 503: {}})  # fmt: skip
 
 
 async def _told(_: Request, error: HTTPException) -> Response:
