@@ -12,10 +12,10 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 from playwright.sync_api import Browser, Locator, expect
 from playwright.sync_api import TimeoutError as NothingCame
 
-from config.settings import PROJECT
 from deployments.render import FLOWS
 from tests.e2e.browsing import LARGEST_PICTURE, PATIENCE, Visitor, chromium
 from tests.e2e.conftest import Demo, keepfit
@@ -257,8 +257,9 @@ def test_a_proposal_is_approved_in_the_form_of_prefect_and_the_version_is_champi
     promoted = next(e for e in reversed(demo.journal()) if e["kind"] == "promotion" and e["outcome"] == "promoted")
     version, before = str(promoted["evidence"]["version"]), str(promoted["evidence"]["replaces"])
     assert demo.keepfit("rollback", "subscriptions", "--why", "to see it approved").returncode == 0
-    text = (PROJECT / "config" / "pipelines" / "subscriptions.yaml").read_text("utf-8")
-    (tmp_path / "subscriptions.yaml").write_text(text.replace("governor: {", "governor: {mode: approve, "), "utf-8")
+    told = yaml.safe_load((Path(demo.environment["KEEPFIT_PIPELINES_DIR"]) / "subscriptions.yaml").read_text("utf-8"))
+    told["governor"]["mode"] = "approve"
+    (tmp_path / "subscriptions.yaml").write_text(yaml.safe_dump(told), "utf-8")
     asked = keepfit(
         demo.environment | {"KEEPFIT_PIPELINES_DIR": str(tmp_path)},
         "run", "promotion", "subscriptions", "--version", version, "--as-of", f"{LAST}T00:00:00+00:00",
@@ -275,8 +276,7 @@ def test_a_proposal_is_approved_in_the_form_of_prefect_and_the_version_is_champi
     again = demo.keepfit("approve", "subscriptions", number[1], "--why", "once more")
     assert again.returncode == 1
     assert "used: the proposal ended as promoted" in again.stderr
-    told = demo.keepfit("timeline", "subscriptions").stdout
-    assert "Ada Lovelace" in told
+    assert "Ada Lovelace" in demo.keepfit("timeline", "subscriptions").stdout
     assert demo.keepfit("verify", "subscriptions").returncode == 0
 
 
