@@ -1,6 +1,6 @@
 """The board of all pipelines of a machine: reads each one's tables, and writes the page whole."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from config.load import load_pipeline, pipeline_files
@@ -35,6 +35,8 @@ def _card(pipeline: str, settings: Settings, as_of: datetime) -> Card:
         # The message may hold a value of the file; its kind tells enough for a page that others see.
         return unreadable(pipeline, f"{type(error).__name__}: see `keepfit check {pipeline}`")
     ages = {"Newest data": life.newest_event, "Newest labels": life.newest_labels}
-    ages |= {f"Last {stage}": life.finished.get(stage) for stage in ("cycle", "reconciliation")}
+    # Runs finish by the clock: as of a past moment, in a replay, that tells nothing.
+    ages |= {f"Last {stage}": life.finished[stage] for stage in ("cycle", "reconciliation")
+             if stage in life.finished and life.finished[stage] - as_of < timedelta(days=1)}  # fmt: skip
     facts = Facts(config.description, config.metric, config.alerts, config.governor, life.reign, life.promoted, ages)
     return card_of(pipeline, facts, entries, incidents, as_of)

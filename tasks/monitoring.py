@@ -161,7 +161,8 @@ def publish_report(
         key=f"{context.version} {context.window.start.isoformat()} {context.window.end.isoformat()}",
         as_of=context.as_of, tags=[f"version {context.version}"],
         metadata={"window": str(context.window), "run": context.run_id},
-        numbers={drift_reports.DRIFTED_SHARE: float(drifted or 0), drift_reports.ROWS: float(seen.rows)},
+        numbers={drift_reports.DRIFTED_SHARE: float(drifted or 0), drift_reports.ROWS: float(seen.rows),
+                 drift_reports.CHAMPION: float(context.version)},
         performance={} if score is None else {metric: float(score)},
     )  # fmt: skip
     path = drift_reports.publish_report(workspace, session.pipeline, measured, facts)

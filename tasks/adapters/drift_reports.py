@@ -15,14 +15,15 @@ from tasks.adapters.drift_metrics import DriftMeasurement
 
 _NAMESPACE = uuid.UUID("6d0a3a1c-52f5-4b52-9a0e-6b65657066aa")
 NUMBER, PERFORMANCE = "KeepfitNumber", "KeepfitPerformance"
-DRIFTED_SHARE, ROWS = "drifted share", "rows"
+DRIFTED_SHARE, ROWS, CHAMPION = "drifted share", "rows", "champion"
 
 
 @dataclass(frozen=True)
 class ReportFacts:
     """What stands on a report besides Evidently's own: `key` makes publishing idempotent, `as_of` is its moment (UTC).
 
-    `numbers` and `performance` become lines of the project's dashboard; name two of the numbers DRIFTED_SHARE and ROWS.
+    `numbers` and `performance` become lines of the project's dashboard; name the numbers DRIFTED_SHARE, ROWS and
+    CHAMPION (the version that was checked: its steps are promotions and rollbacks).
     """
 
     key: str
@@ -65,11 +66,29 @@ def _create_project(folder: Path, name: str, project_id: uuid.UUID) -> None:
     from evidently.ui.storage.local.base import DASHBOARD_FILE_NAME, PROJECT_FILE_NAME, SNAPSHOTS_DIR_NAME
 
     (folder / SNAPSHOTS_DIR_NAME).mkdir(parents=True, exist_ok=True)
-    if not (folder / DASHBOARD_FILE_NAME).exists():
-        _write_whole(folder / DASHBOARD_FILE_NAME, _dashboard().dict())
+    dashboard = _dashboard().dict()
+    if _is_to_be_written(folder / DASHBOARD_FILE_NAME, dashboard):
+        _write_whole(folder / DASHBOARD_FILE_NAME, dashboard)
     if not (folder / PROJECT_FILE_NAME).exists():
         project = ProjectModel(id=project_id, name=name, description=f"Monitoring checks of the pipeline {name}")
         _write_whole(folder / PROJECT_FILE_NAME, project.dict())
+
+
+def _is_to_be_written(path: Path, wanted: Mapping[str, Any]) -> bool:
+    """Whether there is no dashboard yet, or the one of earlier days, without the champion, that nobody has changed."""
+    from evidently.legacy.utils import NumpyEncoder
+
+    if not path.exists():
+        return True
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        panels = [{**panel, "id": None} for panel in found["panels"]]
+        tabs = [tab["title"] for tab in found["tabs"]]
+    except (ValueError, KeyError, TypeError):
+        return False  # somebody's own
+    new = json.loads(json.dumps(wanted, cls=NumpyEncoder))
+    before = [{**panel, "id": None} for panel in new["panels"] if panel["title"] != "Champion"]
+    return panels == before and tabs == [tab["title"] for tab in new["tabs"]]
 
 
 def _write_whole(target: Path, content: Mapping[str, Any]) -> None:
@@ -99,6 +118,7 @@ def _dashboard() -> Any:
         line("Drifted columns", "Share of the columns beyond their threshold", NUMBER, name=DRIFTED_SHARE),
         line("Distance per column", "From the champion's training data", "ValueDrift", "{{column}}"),
         line("Performance", "Of the champion where labels are known", PERFORMANCE),
+        line("Champion", "The version that was checked; each step is a promotion or a rollback", NUMBER, name=CHAMPION),
         line("Rows", "In the window", NUMBER, name=ROWS),
     ]
     tab = DashboardTabModel(title="Checks", panels=[panel.id for panel in panels])

@@ -7,6 +7,8 @@ import yaml
 
 from config.load import load_file
 from config.settings import PROJECT
+from tasks.core.alerting import Policy
+from tasks.core.incident_kinds import KINDS
 
 TEXTS = {path.name: path.read_text(encoding="utf-8") for path in (PROJECT / "README.md", *PROJECT.glob("docs/*.md"))}
 PIPELINE = PROJECT / "config" / "pipelines" / "subscriptions.yaml"
@@ -33,3 +35,19 @@ def test_kinds_that_the_text_names_load(tmp_path):
     assert {gate["kind"] for gate in gates} == {"slices", "groups", "calibration", "resources"}
     found = loads(tmp_path, {"columns": columns, "gates": gates, "triggers": TRIGGERS})
     assert [trigger.kind for trigger in found.triggers] == ["estimated_performance"]
+
+
+def test_the_alerts_that_the_documentation_shows_load(tmp_path):
+    block = re.search(r"\n((?:    .*\n)+)", TEXTS["alerts.md"])[1]
+    alerts = yaml.safe_load(block)["alerts"]
+    alerts["max_age"] = yaml.safe_load(re.search(r"max_age: (\{[^}]*\})", TEXTS["alerts.md"])[1])
+    found = loads(tmp_path, {"alerts": alerts}).alerts
+    assert [one.kind for one in found.notify] == ["log", "webhook", "mail", "apprise", "event"]
+    assert (found.max_age.data.days, found.cooldown.seconds) == (2, 6 * 3600)
+
+
+def test_the_kinds_of_incidents_in_the_documentation_are_those_that_are_told():
+    rows = re.findall(r"^\| `([a-z ]+)` \| (at once|in the digest) \|", TEXTS["alerts.md"], re.MULTILINE)
+    told = dict.fromkeys(Policy().at_once, "at once") | dict.fromkeys(Policy().digest, "in the digest")
+    assert dict(rows) == told
+    assert set(told) == set(KINDS)

@@ -51,7 +51,7 @@ def _contents(path: Path) -> Iterator[bytes]:
     yield raw
     if raw.startswith(b"PAR1"):
         for column in pq.ParquetFile(BytesIO(raw)).read().columns:
-            yield "\n".join(map(str, column.unique().to_pylist())).encode("utf-8", "replace")
+            yield "\n".join(set(map(str, column.to_pylist()))).encode("utf-8", "replace")
     if raw.startswith(b"\x1f\x8b"):
         yield gzip.decompress(raw)
     if zipfile.is_zipfile(BytesIO(raw)):  # skops keeps models this way

@@ -12,10 +12,10 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 from playwright.sync_api import Browser, Locator, expect
 from playwright.sync_api import TimeoutError as NothingCame
 
-from config.settings import PROJECT
 from deployments.render import FLOWS
 from tests.e2e.browsing import LARGEST_PICTURE, PATIENCE, Visitor, chromium
 from tests.e2e.conftest import Demo, keepfit
@@ -232,7 +232,7 @@ def test_evidently_shows_the_history_of_the_checks(demo: Demo, visitor: Visitor,
     page = visitor.page
     visitor.go(demo.evidently, until="Project List")
     page.get_by_role("link", name="subscriptions").click()
-    visitor.sees("Drifted columns", "Distance per column", "Performance", "Rows", "2024-11-01", LAST)
+    visitor.sees("Drifted columns", "Distance per column", "Performance", "Champion", "Rows", "2024-11-01", LAST)
     for legend in ("drifted share", "visits_30d", "roc_auc"):
         visitor.sees(legend)
     visitor.read()
@@ -257,8 +257,9 @@ def test_a_proposal_is_approved_in_the_form_of_prefect_and_the_version_is_champi
     promoted = next(e for e in reversed(demo.journal()) if e["kind"] == "promotion" and e["outcome"] == "promoted")
     version, before = str(promoted["evidence"]["version"]), str(promoted["evidence"]["replaces"])
     assert demo.keepfit("rollback", "subscriptions", "--why", "to see it approved").returncode == 0
-    text = (PROJECT / "config" / "pipelines" / "subscriptions.yaml").read_text("utf-8")
-    (tmp_path / "subscriptions.yaml").write_text(text.replace("governor: {", "governor: {mode: approve, "), "utf-8")
+    told = yaml.safe_load((Path(demo.environment["KEEPFIT_PIPELINES_DIR"]) / "subscriptions.yaml").read_text("utf-8"))
+    told["governor"]["mode"] = "approve"
+    (tmp_path / "subscriptions.yaml").write_text(yaml.safe_dump(told), "utf-8")
     asked = keepfit(
         demo.environment | {"KEEPFIT_PIPELINES_DIR": str(tmp_path)},
         "run", "promotion", "subscriptions", "--version", version, "--as-of", f"{LAST}T00:00:00+00:00",
@@ -275,8 +276,7 @@ def test_a_proposal_is_approved_in_the_form_of_prefect_and_the_version_is_champi
     again = demo.keepfit("approve", "subscriptions", number[1], "--why", "once more")
     assert again.returncode == 1
     assert "used: the proposal ended as promoted" in again.stderr
-    told = demo.keepfit("timeline", "subscriptions").stdout
-    assert "Ada Lovelace" in told
+    assert "Ada Lovelace" in demo.keepfit("timeline", "subscriptions").stdout
     assert demo.keepfit("verify", "subscriptions").returncode == 0
 
 
@@ -307,6 +307,20 @@ def champion_of(demo: Demo) -> str:
     query = {"name": "subscriptions", "alias": "champion"}
     found = httpx.get(f"{demo.mlflow}/api/2.0/mlflow/registered-models/alias", params=query, trust_env=False)
     return str(found.json()["model_version"]["version"])
+
+
+@pytest.mark.parametrize(("name", "width", "height"), [("desktop", 1200, 700), ("phone", 390, 1010)])
+def test_the_board_of_the_last_cycle_is_whole_on_a_desk_and_on_a_phone(
+    demo: Demo, browser: Browser, pictures: Path, name: str, width: int, height: int
+) -> None:
+    with browser.new_context(viewport={"width": width, "height": height}, color_scheme="light") as context:
+        person = Visitor(context.new_page())
+        person.go((demo.home / "board.html").as_uri(), until="Decisions on this curve")
+        person.sees("subscriptions", "is champion", "roc_auc, promised 0.", "Newest data", "Retrainings", "v1")
+        READ[f"board {name}"] = person.read()
+        assert person.page.evaluate("document.documentElement.scrollWidth") <= width
+        assert person.hosts == set(), "the page asked for something"
+        kept(person, f"board-{name}", pictures)
 
 
 def test_no_row_can_be_told_from_what_was_shown_or_kept(demo: Demo) -> None:

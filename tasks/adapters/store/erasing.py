@@ -158,7 +158,11 @@ def _in_columns(path: Path, traces: Traces) -> bool:
     rows = pq.ParquetFile(path).read()
     for name, column in zip(rows.column_names, rows.columns, strict=True):
         kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-        if pa.types.is_nested(kind) or not (name in traces.columns or kind in {pa.string(), pa.large_string()}):
+        if pa.types.is_nested(kind):  # a checkpoint repeats the log, with the values that it tells of each file
+            if traces.found_in("\n".join(map(str, column.to_pylist())).encode("utf-8", "replace")):
+                return True
+            continue
+        if name not in traces.columns and kind not in {pa.string(), pa.large_string()}:
             continue
         texts = {str(value) for value in column.unique().to_pylist() if value is not None}
         if not texts.isdisjoint(traces.row_ids) or any(traces.mentioned(text, name) for text in texts):

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from tasks.adapters.drift_metrics import measure_drift, measure_performance
-from tasks.adapters.drift_reports import DRIFTED_SHARE, ROWS, ReportFacts, publish_report, save_html
+from tasks.adapters.drift_reports import CHAMPION, DRIFTED_SHARE, ROWS, ReportFacts, publish_report, save_html
 from tasks.core.distances import distance
 from tasks.core.drift import Drift, judge_drift
 from tasks.core.results import Verdict
@@ -182,6 +182,25 @@ def test_publishing_is_idempotent_and_safe_side_by_side(measured, tmp_path):
     assert sorted(run.timestamp for run in runs) == [datetime(2025, 3, day) for day in (1, 2, 3)]  # noqa: DTZ001
     assert next(panel.title for panel in project.dashboard.model().panels) == "Drifted columns"
     assert not list((tmp_path / "ws.staging").iterdir())
+
+
+def test_the_dashboard_shows_drift_performance_promotions_and_volume_and_an_old_one_gets_what_is_new(
+    measured, tmp_path
+):
+    publish_report(tmp_path, "p", measured, ReportFacts("one", AS_OF, numbers={CHAMPION: 1.0}))
+    (path,) = tmp_path.glob("*/dashboard.json")
+    titles = [panel["title"] for panel in json.loads(path.read_text())["panels"]]
+    assert titles == ["Drifted columns", "Distance per column", "Performance", "Champion", "Rows"]
+    old = json.loads(path.read_text())
+    old["panels"] = [panel for panel in old["panels"] if panel["title"] != "Champion"]
+    old["tabs"][0]["panels"] = [panel["id"] for panel in old["panels"]]
+    path.write_text(json.dumps(old))
+    publish_report(tmp_path, "p", measured, ReportFacts("two", AS_OF, numbers={CHAMPION: 2.0}))
+    assert [panel["title"] for panel in json.loads(path.read_text())["panels"]] == titles
+    old["panels"][0]["title"] = "Mine"
+    path.write_text(json.dumps(old))
+    publish_report(tmp_path, "p", measured, ReportFacts("three", AS_OF))
+    assert json.loads(path.read_text()) == old
 
 
 def test_a_dashboard_changed_by_people_stays(measured, tmp_path):

@@ -11,6 +11,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tasks import ingestion
@@ -178,6 +180,12 @@ def test_what_is_left_is_named_by_file_and_never_by_value(tmp_path: Path, silent
         path.write_bytes(gzip.compress(WHO.encode()) if hidden == "a.gz" else WHO.upper().encode())
         assert erasing.traces_left(store.folder, traces(PLAIN)) == [hidden]
         path.unlink()
+
+
+def test_packed_and_nested_values_are_looked_into(tmp_path: Path) -> None:
+    for name, value in (("plain", WHO), ("nested", {"stats": f'{{"min": "{WHO}"}}'}), ("other", "somebody")):
+        pq.write_table(pa.table({"x": [value] * 3}), tmp_path / f"{name}.parquet", compression="zstd")
+    assert erasing.traces_left(tmp_path, traces(PLAIN)) == ["nested.parquet", "plain.parquet"]
 
 
 def test_a_short_id_is_looked_for_where_it_says_who_and_not_in_every_number(tmp_path: Path) -> None:

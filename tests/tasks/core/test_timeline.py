@@ -1,6 +1,6 @@
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tasks.core.journal import chain
@@ -40,6 +40,9 @@ def test_who_served_when_by_whose_word_and_why():
 
 
 @given(st.floats(-5, 20))
+@example(1.0)
+@example(3.0)
+@example(5.0)
 @settings(deadline=None)
 def test_at_each_moment_one_version_serves_once_the_first_was_promoted(hour):
     found = serving_at(terms_of(STORY), START + hour * HOUR)

@@ -16,19 +16,25 @@ TROUBLE = {
         ("ingestion", "accepted", {"kind": "labels", "name": "b.csv"}),
     ),
     "broken data": (("monitoring", "broken data", {}), ("monitoring", "waiting", {})),
-    "rollback": (("rollback", "rolled back", {"version": 1, "replaces": 2}), ("monitoring", "quiet", {})),
-    "breaker open": (("governor", "breaker open", {}), ("promotion", "promoted", {"version": 3})),
+    "rollback": (
+        ("rollback", "rolled back", {"version": 1, "replaces": 2, "sha256": "x"}),
+        ("monitoring", "quiet", {}),
+    ),
+    "breaker open": (("governor", "breaker open", {}), ("promotion", "promoted", {"version": 3, "sha256": "x"})),
     "unknown check": (("monitoring", "alerted", {}), ("monitoring", "quiet", {})),
     "retraining refused": (("monitoring", "suppressed", {}), ("monitoring", "triggered", {})),
     "waits for people": (
         ("promotion", "proposed", {"version": 6}),
-        ("promotion", "promoted", {"version": 6, "proposal": "0", "of": "promotion"}),
+        ("promotion", "promoted", {"version": 6, "sha256": "x", "proposal": "0", "of": "promotion"}),
     ),
     "rows not scored": (
         ("scoring", "scored", {"batches": {"a": 9}, "unscored": {"a": 1}}),
         ("scoring", "scored", {"batches": {"b": 10}, "unscored": {}}),
     ),
-    "promotion refused": (("promotion", "refused", {"version": 4}), ("promotion", "promoted", {"version": 5})),
+    "promotion refused": (
+        ("promotion", "refused", {"version": 4}),
+        ("promotion", "promoted", {"version": 5, "sha256": "x"}),
+    ),
 }
 
 
