@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from prefect.runtime import flow_run
+from prefect.context import FlowRunContext
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 
 from config.alerts import Alerts
@@ -38,7 +38,10 @@ def begin_run(pipeline: str, as_of: datetime | None = None) -> tuple[PipelineCon
 def _end_run(alerts: Alerts, session: Session) -> None:
     """What follows the end of a run, whatever it did: people are told what they were not told yet."""
     tell_incidents(session, alerts, alerts.notify)
-    if flow_run.get_flow_name() in _SHOWN:
+    running = (
+        FlowRunContext.get()
+    )  # of this process: a question to the server could fail, and would cost a start of one
+    if running is not None and running.flow is not None and running.flow.name in _SHOWN:
         try:
             write_board(load_settings(), session.as_of)
         except Exception as error:  # noqa: BLE001 - a page for people: its failure ends no run in an error
