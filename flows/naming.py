@@ -25,3 +25,9 @@ def is_step() -> bool:
     context = FlowRunContext.get()
     run = context.flow_run if context else None
     return bool(run and run.parent_task_run_id and not run.deployment_id)
+
+
+def flow_name() -> str:
+    """The name of the flow that runs here; empty outside of one. No server is asked: it might fail, or be started."""
+    context = FlowRunContext.get()
+    return context.flow.name if context and context.flow else ""
