@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.ground import PIPELINE, SECOND, Ground, _register, prepare
+from benchmarks.ground import DAY, PIPELINE, SECOND, Ground, _register, prepare
 from benchmarks.results import Row, load, show
 from benchmarks.serving_load import Load, Outcome, quantile
 from benchmarks.serving_world import HEADERS, answers, environment_of, free_port, mlflow, process, server, wait_until
@@ -118,8 +118,9 @@ def _corrupt_version(ground: Ground) -> Any:
     from tasks.adapters import tracking
 
     with ground.run():
-        version = _register(ground, load_pipeline(PIPELINE, load_settings()), SECOND)
-    # By its own id: the same rows and recipe give a file that is equal to that of version 2.
+        version = _register(
+            ground, load_pipeline(PIPELINE, load_settings()), SECOND - 3 * DAY
+        )  # version 2 stands for SECOND
     source = str(tracking.client().get_model_version(PIPELINE, str(version.number)).source).rpartition("/")[2]
     (path,) = (path for path in ground.home.rglob("model.skops") if source in path.parts)
     content = bytearray(path.read_bytes())
