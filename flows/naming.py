@@ -25,3 +25,9 @@ def is_step() -> bool:
     context = FlowRunContext.get()
     run = context.flow_run if context else None
     return bool(run and run.parent_task_run_id and not run.deployment_id)
+
+
+def flow_name() -> str | None:
+    """Name of the flow that runs here; None outside of a run. No server is asked."""
+    context = FlowRunContext.get()
+    return context.flow.name if context and context.flow else None

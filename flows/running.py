@@ -6,7 +6,6 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from prefect.runtime import flow_run
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 
 from config.alerts import Alerts
@@ -15,7 +14,7 @@ from config.opening import open_pipeline
 from config.runners import Runner
 from config.schema import PipelineConfig
 from config.settings import load_settings
-from flows.naming import is_step, run_id
+from flows.naming import flow_name, is_step, run_id
 from tasks.adapters.processes import collect_garbage_rarely
 from tasks.session import Session
 from tasks.telling import tell_incidents
@@ -38,7 +37,7 @@ def begin_run(pipeline: str, as_of: datetime | None = None) -> tuple[PipelineCon
 def _end_run(alerts: Alerts, session: Session) -> None:
     """What follows the end of a run, whatever it did: people are told what they were not told yet."""
     tell_incidents(session, alerts, alerts.notify)
-    if flow_run.get_flow_name() in _SHOWN:
+    if flow_name() in _SHOWN:
         try:
             write_board(load_settings(), session.as_of)
         except Exception as error:  # noqa: BLE001 - a page for people: its failure ends no run in an error
