@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.ground import PIPELINE, SECOND, Ground, _register, prepare
+from benchmarks.ground import DAY, PIPELINE, SECOND, Ground, _register, prepare
 from benchmarks.results import Row, load, show
 from benchmarks.serving_load import Load, Outcome, quantile
 from benchmarks.serving_world import HEADERS, answers, environment_of, free_port, mlflow, process, server, wait_until
@@ -115,14 +115,14 @@ def _corrupt_version(ground: Ground) -> Any:
     """A third version, one byte of whose file is flipped after its registration."""
     from config.load import load_pipeline
     from config.settings import load_settings
-    from tasks.adapters import registry
+    from tasks.adapters import tracking
 
     with ground.run():
-        version = _register(ground, load_pipeline(PIPELINE, load_settings()), SECOND)
-        with tempfile.TemporaryDirectory() as folder:
-            registry.fetch(PIPELINE, version, Path(folder))
-    files = [path for path in ground.home.rglob("model.skops") if registry.file_sha256(path) == version.sha256]
-    path = max(files, key=lambda file: file.stat().st_mtime)
+        version = _register(
+            ground, load_pipeline(PIPELINE, load_settings()), SECOND - 3 * DAY
+        )  # version 2 stands for SECOND
+    source = str(tracking.client().get_model_version(PIPELINE, str(version.number)).source).rpartition("/")[2]
+    (path,) = (path for path in ground.home.rglob("model.skops") if source in path.parts)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
@@ -174,7 +174,7 @@ def _take_up(ground: Ground) -> int:
     from tasks import online
 
     config = load_pipeline(PIPELINE, load_settings())
-    online.take_up_answers.fn(ground.session(SECOND), config.columns, ground.home)
+    online.take_up_answers.fn(ground.session(SECOND), config.columns, config.suite.protection, ground.home)
     found = ground.session(SECOND).store.read("predictions")
     return int(found["_answer_id"].notna().sum()) if "_answer_id" in found else 0
 

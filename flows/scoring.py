@@ -37,7 +37,7 @@ def scoring_flow(pipeline: str, as_of: datetime | None = None) -> dict[str, int]
     with session.hold("scoring") as lease:
         if not is_step():
             reconcile(session)
-        online.take_up_answers(session, config.columns, load_settings().home)
+        online.take_up_answers(session, config.columns, config.suite.protection, load_settings().home)
         champion = promotion.read_champion(session)
         if champion is None:
             raise NoChampion(f"{pipeline} has no champion yet. Train one first: keepfit run training {pipeline}")

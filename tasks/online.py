@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from prefect import task
 
-from tasks.adapters import answers
+from tasks.adapters import answers, personal
 from tasks.core.columns import Column
 from tasks.core.online import answer_tables
+from tasks.core.privacy.protection import Protection, judge_found
+from tasks.core.requests import asked_columns
 from tasks.core.results import Decision, Verdict
 from tasks.retrying import STEP
 from tasks.session import Session
@@ -22,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 
 @task(name="take up answers", **STEP)
-def take_up_answers(session: Session, columns: Sequence[Column], home: Path) -> int:
+def take_up_answers(session: Session, columns: Sequence[Column], protection: Protection, home: Path) -> int:
     """Append what `keepfit serve` wrote down on this machine to the tables; safe to repeat. Gives the answers taken.
 
     A group of files keeps its name until it is removed, and each table commits it once under that name.
@@ -33,12 +35,22 @@ def take_up_answers(session: Session, columns: Sequence[Column], home: Path) -> 
             lines, damaged = answers.lines_of(group)
             name = f"online-{group.name.removeprefix('group-')}"
             tables = answer_tables([json.loads(line) for line in lines], columns, name)
+            if "requests" in tables:
+                tables["requests"] = _without_personal(tables["requests"], columns, protection)
             for table, rows in tables.items():
                 session.store.append(table, rows, name)
             _record(session, name, tables, damaged)
             answers.drop(group, keep=damaged > 0)
             taken += len(tables.get("predictions", ()))
     return taken
+
+
+def _without_personal(rows: "pd.DataFrame", columns: Sequence[Column], protection: Protection) -> "pd.DataFrame":
+    """The rows that a delivery would have let in: none with a personal value where nothing of the kind is declared."""
+    held = [column for column in asked_columns(columns) if column.name in rows]
+    found = judge_found(protection, personal.hits(rows, protection.watched(held)), len(rows))
+    out = {number for numbers in found.rows.values() for number in numbers}
+    return rows.iloc[:0] if found.refusals else rows.drop(index=list(out))
 
 
 def _record(session: Session, name: str, tables: "dict[str, pd.DataFrame]", damaged: int) -> None:

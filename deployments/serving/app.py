@@ -40,7 +40,7 @@ class Server:
             follower = Follower(config, session, home / "serving" / name / "models")
             asked = asked_of(config.columns, name, config.serving.most_rows)
             log = AnswerLog(folder_of(home, name), durable=config.serving.durability == "power")
-            rounds = Rounds(follower, asked, log)
+            rounds = Rounds(follower, asked, log, session.keys)
             self.served[name] = follower, rounds
             self.routes[name] = Routes(config, asked, rounds, self.metrics)
         self._ended = threading.Event()

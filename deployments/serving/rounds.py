@@ -22,7 +22,8 @@ from tasks.adapters.answers import AnswerLog
 from tasks.core.errors import DataRejected, KeepfitError, NoChampion, ServerUnavailable
 from tasks.core.features import EVENT_TIME, design_matrix
 from tasks.core.online import Answer, log_line
-from tasks.core.requests import Asked, event_frame, row_id
+from tasks.core.privacy.keys import Keys
+from tasks.core.requests import Asked, event_frame, is_private, protected, row_id
 from tasks.core.scoring import predict_each
 
 _ROUND, _WAITING = 2_000, 100_000  # rows in one round, and rows that may wait
@@ -40,7 +41,8 @@ class Given:
 class Rounds:
     """Answers for one pipeline. While a round is scored in a thread, what arrives waits for the next one."""
 
-    def __init__(self, follower: Follower, asked: Asked, log: AnswerLog) -> None:
+    def __init__(self, follower: Follower, asked: Asked, log: AnswerLog, keys: Keys) -> None:
+        self._keys, self._private = keys, is_private(asked.columns)
         self.follower, self.asked, self.log = follower, asked, log
         self.rounds = self.log_seconds = self.score_seconds = 0.0
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="round")
@@ -120,6 +122,9 @@ class Rounds:
     def _answers(self, rows: Rows, loaded: Loaded, now: datetime) -> list[Answer]:
         columns, serving = self.asked.columns, self.follower.config.serving
         frame = event_frame(columns, rows, now)
+        if self._private:
+            known = loaded.ranges.categorical if loaded.ranges else {}
+            frame, rows = protected(frame, columns, self.follower.config.suite.protection, self._keys, known)
         matrix = design_matrix(frame, loaded.features)
         try:
             predicted, refused = predict_each(loaded.model, matrix, self.follower.config.problem)

@@ -6,6 +6,7 @@ Registry, journal and leases are not touched here.
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +96,8 @@ def prove(store: Store, traces: Traces) -> int:
 def _ids_in_tables(store: Store, traces: Traces) -> Iterator[str]:
     import pyarrow as pa
 
-    for rows in store.scan("events") if store.exists("events") else ():
+    tables = (table for table in ("events", "requests") if store.exists(table))
+    for rows in chain.from_iterable(store.scan(table) for table in tables):
         mask = _speaks_of(pa.Table.from_batches([rows]), traces)
         yield from (str(one) for one in rows.column(ROW_ID).to_pandas()[mask])
 

@@ -3,7 +3,7 @@
 Ids, times and texts mean here what they mean in a delivery; which model answers does not belong here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +15,8 @@ from tasks.core.columns import Column
 from tasks.core.conversion import hides
 from tasks.core.errors import DataRejected
 from tasks.core.features import EVENT_TIME
+from tasks.core.privacy.keys import Keys
+from tasks.core.privacy.protection import Protection
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -153,3 +155,36 @@ def _times(table: "pd.DataFrame", columns: Sequence[Column], times: list[datetim
     if moments.isna().any():
         raise DataRejected("a time does not exist, or exists twice, in its zone", "time")
     return moments
+
+
+def is_private(columns: Sequence[Column]) -> bool:
+    """Whether any of the columns is declared to hold something personal."""
+    return any(column.privacy is not None for column in columns)
+
+
+def protected(
+    frame: "pd.DataFrame",
+    columns: Sequence[Column],
+    protection: Protection,
+    keys: Keys,
+    known: Mapping[str, frozenset[str]],
+) -> tuple["pd.DataFrame", list[list[Any]]]:
+    """Event rows as a delivery of them would be stored, and their values in the columns' order (the time is None).
+
+    What a delivery keeps because it is common in it is kept here where the training knew it (`known`): alone in a
+    request, every value is rare. Raises DataRejected where the pipeline's file refuses such values.
+    """
+    import pandas as pd
+
+    held = [column for column in columns if column.name in frame]
+    if refused := protection.refusals(frame, held):
+        raise DataRejected(next(iter(refused.values())), "privacy")
+    changed = protection.protect(frame, held, keys)
+    for column in held:
+        policy = protection.policy_of(column)
+        if policy is not None and policy.kind == "common":
+            seen = frame[column.name].isin(known.get(column.name, frozenset()))
+            changed[column.name] = frame[column.name].where(seen, changed[column.name])
+    cells = [changed[column.name].tolist() if column.name in changed else [None] * len(frame) for column in columns]
+    rows = [[None if pd.isna(value) else value for value in row] for row in zip(*cells, strict=True)]
+    return changed, rows

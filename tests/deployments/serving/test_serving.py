@@ -50,7 +50,7 @@ def served(ground, tracking):
 
 def take_up(ground):
     config = load_pipeline(PIPELINE, load_settings())
-    return online.take_up_answers.fn(ground.session(SECOND), config.columns, ground.home)
+    return online.take_up_answers.fn(ground.session(SECOND), config.columns, config.suite.protection, ground.home)
 
 
 def test_it_answers_what_batch_scoring_says_of_the_same_rows(ground, served: Served):

@@ -13,8 +13,11 @@ from tasks.core.columns import Column, convert
 from tasks.core.errors import DataRejected
 from tasks.core.features import EVENT_TIME, design_matrix, features_of
 from tasks.core.online import Answer, answer_tables, log_line
+from tasks.core.privacy.keys import Keys
+from tasks.core.privacy.policies import Refuse
+from tasks.core.privacy.protection import Protection
 from tasks.core.ranges import ranges_of
-from tasks.core.requests import asked_of, event_frame, row_id
+from tasks.core.requests import asked_of, event_frame, protected, row_id
 
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
 COLUMNS = [
@@ -153,3 +156,24 @@ def test_lines_of_the_log_become_rows_of_the_tables():
     assert set(tables["requests"]) & {"sex", "y", "when"} == set()
     assert tables["unscored"]["reason"].tolist() == ["no"]
     assert answer_tables([], columns, "online-2") == {}
+
+
+def test_personal_values_are_protected_as_in_a_delivery_before_anything_is_scored_or_written_down():
+    columns = [
+        Column(name="mail", role="id", type="string", privacy="mail"),
+        Column(name="age", role="feature", type="integer", privacy="age"),
+        Column(name="town", role="feature", type="category", privacy="place"),
+    ]
+    keys, protection = Keys({"k1": b"s" * 32}), Protection()
+    frame = event_frame(columns, [["a@b.example", 47, "Ulm"], ["a@b.example", None, "Nowhere"]], NOW)
+    changed, kept = protected(frame, columns, protection, keys, {"town": frozenset({"Ulm"})})
+    delivered = protection.protect(frame, columns, keys)
+    assert list(changed["mail"]) == list(delivered["mail"])
+    assert changed["age"].tolist()[0] == 40
+    assert kept[0][1:] == [40, "Ulm"]
+    assert kept[1][2] == delivered["town"][1] != "Nowhere"
+    assert row_id(columns, kept[0], "x") == row_ids(delivered, columns, "batch")[0]
+    assert "a@b" not in str(kept)
+    refusing = Protection({"mail": Refuse()})
+    with pytest.raises(DataRejected, match="refuses"):
+        protected(frame, columns, refusing, keys, {})
