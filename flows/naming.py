@@ -27,7 +27,7 @@ def is_step() -> bool:
     return bool(run and run.parent_task_run_id and not run.deployment_id)
 
 
-def flow_name() -> str:
-    """The name of the flow that runs here; empty outside of one. No server is asked: it might fail, or be started."""
+def flow_name() -> str | None:
+    """Name of the flow that runs here; None outside of a run. No server is asked."""
     context = FlowRunContext.get()
-    return context.flow.name if context and context.flow else ""
+    return context.flow.name if context and context.flow else None

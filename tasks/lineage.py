@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tasks.adapters import registry
-from tasks.core.championship import PROMOTED, ROLLED_BACK
+from tasks.core.championship import changes_of
 from tasks.core.errors import KeepfitError, NotFound
 from tasks.core.features import EVENT_TIME, ROW_ID
 from tasks.core.results import JournalEntry
@@ -71,8 +71,7 @@ def _batch(session: Session, name: str, batch_id: str) -> list[Step]:
 
 def _version(session: Session, number: int, entries: Sequence[JournalEntry]) -> list[Step]:
     """What made a version: its decision, its run, the rows that it learnt from and the deliveries that brought them."""
-    crowned = [entry.sequence for entry in entries if entry.decision.outcome in {PROMOTED, ROLLED_BACK}
-               and entry.decision.evidence.get("version") == number]  # fmt: skip
+    crowned = [one.sequence for one in changes_of(entries) if one.decision.evidence["version"] == number]
     decided = f"champion by decision {', '.join(map(str, crowned))}" if crowned else "never champion"
     try:
         version = registry.version_of(session.pipeline, number)

@@ -10,7 +10,7 @@ from prefect import task
 from tasks.adapters import registry, tracking
 from tasks.adapters.leases import Lease
 from tasks.core import bans
-from tasks.core.championship import PROMOTED, ROLLED_BACK
+from tasks.core.championship import ROLLED_BACK, changes_of
 from tasks.core.errors import NoChampion, NotFound, ServerUnavailable
 from tasks.core.results import Decision, Verdict
 from tasks.promotion import reign_before
@@ -67,10 +67,8 @@ def _received(session: Session, target: int) -> str:
 
     Raises ServerUnavailable where it never was: then the registry alone knows the version.
     """
-    changes = [
-        entry.decision for entry in session.journal.entries() if entry.decision.outcome in {PROMOTED, ROLLED_BACK}
-    ]
-    known = [str(one.evidence["sha256"]) for one in changes if one.evidence.get("version") == target]
+    changes = [entry.decision.evidence for entry in changes_of(session.journal.entries())]
+    known = [str(told["sha256"]) for told in changes if told["version"] == target]
     if not known:
         raise ServerUnavailable(
             f"MLflow does not answer, and version {target} of {session.pipeline} was never champion: nothing is "

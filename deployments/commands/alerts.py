@@ -20,8 +20,11 @@ def alerts(
 ) -> None:
     """List the open incidents of a pipeline: since when, why, what to do next; no server is needed."""
     from config.opening import open_pipeline
+    from config.settings import apply_environment, load_settings
 
-    config, session = open_pipeline(pipeline, None, "reading")
+    settings = load_settings()
+    apply_environment(settings)  # before Prefect is imported: an event must not make it start a server of its own
+    config, session = open_pipeline(pipeline, None, "reading", settings)
     if test:
         _try(config, session)
         return

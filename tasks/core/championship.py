@@ -20,10 +20,15 @@ class Reign:
     receipt: int
 
 
+def changes_of(entries: Sequence[JournalEntry]) -> list[JournalEntry]:
+    """The decisions that made a version champion, in order; the training that ended in a promotion is none of them."""
+    return [entry for entry in entries if entry.decision.outcome in {PROMOTED, ROLLED_BACK}
+            and entry.decision.kind in {"promotion", "rollback"}]  # fmt: skip
+
+
 def reign(entries: Sequence[JournalEntry]) -> Reign | None:
     """The newest change of champion among the entries (in order), or None when there never was one."""
-    changes = [entry for entry in entries if entry.decision.outcome in {PROMOTED, ROLLED_BACK}
-               and entry.decision.kind in {"promotion", "rollback"}]  # fmt: skip
+    changes = changes_of(entries)
     if not changes:
         return None
     evidence = changes[-1].decision.evidence

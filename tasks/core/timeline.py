@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tasks.core.bans import banned
-from tasks.core.championship import PROMOTED, ROLLED_BACK
+from tasks.core.championship import changes_of
 from tasks.core.results import JournalEntry
 
 LOOP = "the loop"
@@ -33,8 +33,7 @@ class Term:
 
 def terms_of(entries: Sequence[JournalEntry], *, replayed: bool = False) -> list[Term]:
     """The terms in order, without a gap between them; `replayed`: by the moments that a replay stood at."""
-    changes = [entry for entry in entries if entry.decision.outcome in {PROMOTED, ROLLED_BACK}
-               and entry.decision.kind in {"promotion", "rollback"}]  # fmt: skip
+    changes = changes_of(entries)
     bans = banned(entries)
     begins = [entry.decision.as_of if replayed else entry.recorded_at for entry in changes]
     return [

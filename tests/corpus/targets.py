@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tests.corpus.case import CANARY, NULLS, Case, cells, column, lines, rows, sheet, with_column
+from tests.corpus.case import CANARY, NULLS, UNIQUE, Case, cells, column, lines, rows, sheet, with_column
 
 NUMBER = with_column("late", type="number")
 WHOLE = with_column("late", type="integer")
@@ -116,7 +116,7 @@ def _late() -> Iterator[Case]:
         labels(),
         kind="labels",
         refused=", ".join(
-            ["batch:ExpectTableRowCountToBeBetween", *(f"{NULLS}:{name}" for name in ("parcel", "late", "at"))]
+            ["batch:ExpectTableRowCountToBeBetween", *(f"{NULLS}:{name}" for name in ("parcel", "late", "at")), UNIQUE]
         ),
         delivered=0,
     )

@@ -26,7 +26,8 @@ def test_prefect_takes_it(automation):
 ])  # fmt: skip
 def test_an_alert_sets_off_the_one_that_is_meant(monkeypatch, about, names):
     emitted = []
-    monkeypatch.setattr("prefect.events.emit_event", lambda event, **given: emitted.append((event, given)))
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
+    monkeypatch.setattr("prefect.events.emit_event", lambda event, **given: emitted.append((event, given)) or event)
     PrefectEvent().send(Notice("rentals", about, (), "title", "text"))
     ((event, given),) = emitted
     now = datetime.now(UTC)

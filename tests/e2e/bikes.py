@@ -73,6 +73,10 @@ def live(folder: Path) -> dict[str, Any]:
         )
         assert measured.returncode == 0, measured.stderr
         verified = keepfit(environment, "verify", "bikes")
+        served = json.loads(measured.stdout.splitlines()[-1])["promoted"][-1][1]
+        again = keepfit(environment, "reproduce", "bikes", str(served))
     finally:
         assert keepfit(environment, "down").returncode == 0
-    return json.loads(measured.stdout.splitlines()[-1]) | {"new": new.stdout, "verified": verified.returncode}
+    return json.loads(measured.stdout.splitlines()[-1]) | {
+        "new": new.stdout, "verified": verified.returncode, "reproduced": again.stdout + again.stderr,
+    }  # fmt: skip

@@ -102,6 +102,12 @@ def test_rollback_takes_the_champion_back_and_says_so(demo: Demo) -> None:
     assert _champion(demo) == str(new)
 
 
+def test_the_champion_is_made_again_from_its_records(demo: Demo) -> None:
+    again = demo.keepfit("reproduce", "subscriptions", _champion(demo))
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "same rows, parameters and libraries" in again.stdout
+
+
 def _champion(demo: Demo) -> str:
     query = {"name": "subscriptions", "alias": "champion"}
     found = httpx.get(f"{demo.mlflow}/api/2.0/mlflow/registered-models/alias", params=query, trust_env=False)

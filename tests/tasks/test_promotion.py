@@ -205,6 +205,8 @@ def test_without_the_registry_a_former_champion_is_gone_back_to_by_its_receipt_a
     for number, replaces in ((1, None), (2, 1)):
         told = {"version": number, "sha256": f"s{number}", "replaces": replaces, "gates": []}
         session.record(Decision(f"k{number}", "p", "promotion", Verdict.PASS, "promoted", "", START, None, told))
+    trained = Decision("t", "p", "training", Verdict.PASS, "promoted", "", START, None, {"version": 1})
+    session.record(trained)  # a training says how it ended, too, and holds no receipt
     lease = session.leases.acquire("promotion/p", "this run", 60)
     with pytest.raises(ServerUnavailable, match="version 7 of p was never champion"):
         rollback.roll_back.fn(session, 7, "ann", "odd", lease)

@@ -22,7 +22,7 @@ from tasks.core.features import Features
 from tasks.core.fitting import Recipe
 from tasks.core.ml_test_score import Setup, ml_test_score
 from tasks.core.reproduction import Records
-from tasks.core.results import Verdict
+from tasks.core.results import Decision, Verdict
 from tasks.core.splits import Split
 from tasks.session import Session
 
@@ -163,6 +163,9 @@ def test_a_row_is_followed_to_its_raw_file_and_its_prediction_to_what_taught_the
     scored = pd.DataFrame({"_row_id": ["r7"], "_event_time": [START], "_batch_id": ["b"], "prediction": [0.25],
                            "model_version": [version.number], "scored_at": [START]})  # fmt: skip
     session.store.append("predictions", scored, f"b@{version.number}")
+    for kind, key in (("training", "t"), ("promotion", "p")):
+        told = {"version": version.number, "sha256": version.sha256, "replaces": None}
+        session.record(Decision(key, "p", kind, Verdict.PASS, "promoted", "", START, None, told))
     steps = lineage.lineage_of(session, "r7")
     assert [name for name, _ in steps] == [
         "row", "batch", "raw file", "label", "label batch", "raw file", "prediction", "version", "run", "snapshot",
@@ -173,7 +176,7 @@ def test_a_row_is_followed_to_its_raw_file_and_its_prediction_to_what_taught_the
     assert hashlib.sha256(RAW).hexdigest() in told["raw file"]
     assert told["prediction"].startswith(f"0.25 by version {version.number}")
     assert version.run_id in told["run"]
-    assert version.sha256[:12] in told["version"]
+    assert told["version"] == f"{version.number}, champion by decision 2, SHA-256 {version.sha256[:12]}…"
     assert told["training batches"] == "2026.csv"
     assert lineage.lineage_of(session, "r8")[-1] == ("prediction", "none: no version has scored this row")
     with pytest.raises(NotFound, match="no accepted row 'r-1'"):

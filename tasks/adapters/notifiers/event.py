@@ -1,10 +1,12 @@
 """Alerts as Prefect events, which people's own automations listen to (deployments/automations.yaml)."""
 
+import os
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from tasks.core.alerting import Notice
+from tasks.core.errors import ServerUnavailable
 
 
 class PrefectEvent(BaseModel):
@@ -18,7 +20,11 @@ class PrefectEvent(BaseModel):
     kind: Literal["event"] = "event"
 
     def send(self, notice: Notice) -> None:
-        """Emit it."""
+        """Emit it. Raises ServerUnavailable where no Prefect server is known: Prefect would start one of its own."""
+        if not os.environ.get("PREFECT_API_URL"):
+            raise ServerUnavailable(
+                "No Prefect server is known that could take the event. Start it (`keepfit up`), or set PREFECT_API_URL."
+            )
         from prefect.events import emit_event
 
         resource = {
@@ -26,4 +32,5 @@ class PrefectEvent(BaseModel):
             "prefect.resource.name": notice.pipeline,
         }
         payload = {"title": notice.title, "text": notice.text, "tokens": list(notice.tokens)}
-        emit_event(f"keepfit.alert.{notice.about}", resource=resource, payload=payload)
+        if emit_event(f"keepfit.alert.{notice.about}", resource=resource, payload=payload) is None:
+            raise ServerUnavailable("Prefect's client did not take the event. It is tried again at the next run.")

@@ -27,7 +27,7 @@ _DELIVERIES = 3  # earlier deliveries that tell which sources there are
 
 def fewer_rows(delivered: int, past: Floats, level: float) -> Finding | None:
     """Say that a delivery is much smaller than all earlier ones, beyond their ups and downs."""
-    if not _is_extreme(-np.log(max(delivered, 1)), -np.log(np.maximum(past, 1)), -np.log(_FEWER), level):
+    if not is_extreme(-np.log(max(delivered, 1)), -np.log(np.maximum(past, 1)), -np.log(_FEWER), level):
         return None
     words = f"{delivered} rows came, and never fewer than {int(past.min())} in {len(past)} earlier deliveries"
     return Finding("volume", (), words, delivered, delivered)
@@ -35,13 +35,13 @@ def fewer_rows(delivered: int, past: Floats, level: float) -> Finding | None:
 
 def late_rows(age: float, past: Floats, level: float) -> Finding | None:
     """Say that the newest event of a delivery is older (in seconds) than it ever was, beyond the ups and downs."""
-    if not _is_extreme(np.log(max(age, 1)), np.log(np.maximum(past, 1)), np.log(_OLDER), level):
+    if not is_extreme(np.log(max(age, 1)), np.log(np.maximum(past, 1)), np.log(_OLDER), level):
         return None
     words = f"its newest event is {age / 3600:.0f} hours old, and was never older than {past.max() / 3600:.0f} hours"
     return Finding("volume", (), words, 0, 0)
 
 
-def _is_extreme(value: float, past: Floats, margin: float, level: float) -> bool:
+def is_extreme(value: float, past: Floats, margin: float, level: float) -> bool:
     """Beyond all of the past by a margin, and beyond the prediction interval of one more value of a normal sample.
 
     Source: Student's prediction interval (Hahn and Meeker, Statistical Intervals, 1991, 4.6).

@@ -17,6 +17,7 @@ from tasks.core.sentinel import TESTS, column_findings
 from tasks.core.sentinel.arrivals import fewer_rows, late_rows, missing_sources
 from tasks.core.sentinel.finding import LEAST, Finding, Floats
 from tasks.core.sentinel.rows import content, fewer_ids, repeated_rows, sorted_by_label, with_a_twin
+from tasks.core.sentinel.shares import unusual_shares
 from tasks.core.sentinel.times import another_clock, day_and_month, placeholder_times
 
 if TYPE_CHECKING:
@@ -73,6 +74,9 @@ def delivery_findings(
     if arrival.labels is not None and not past.label_sorted:
         found += _some(sorted_by_label(arrival.labels, microseconds(arrival.rows[EVENT_TIME]), judge.level))
     found += _some(fewer_rows(len(arrival.rows), past.sizes, judge.whole))
+    kinds = judge.features.numerical, judge.features.categorical
+    named = {name for finding in found for name in finding.columns}
+    found += unusual_shares(past.rows, arrival.rows, *kinds, judge.level, named)
     age = (arrival.delivered_at - arrival.rows[EVENT_TIME].max()).total_seconds()
     return (*found, *_some(late_rows(age, past.ages, judge.whole)))
 
@@ -85,20 +89,20 @@ class _Judge:
     """The tests of one pipeline's deliveries, each at its share of the rate of false alarms."""
 
     def __init__(self, columns: tuple[Column, ...], rate: float, seed: int) -> None:
-        self._features = features_of(columns, ())
-        names = (*self._features.numerical, *self._features.categorical)
+        self.features = features_of(columns, ())
+        names = (*self.features.numerical, *self.features.categorical)
         self._names, self._seed = names, seed
         self._ids = [column.name for column in columns if column.role == "id"]
         self._time = next((column for column in columns if column.role == "time"), None)
         self.whole = rate / (_DELIVERY_TESTS + 1)  # the tests of all columns share one part
-        self.level = self.whole / max(1, len(names)) / TESTS
+        self.level = self.whole / max(1, len(names)) / (TESTS + 2)
 
     def broken(
         self, was: "pd.DataFrame", now: "pd.DataFrame", delivered_at: datetime, sizes: Floats, held: float
     ) -> Iterator[Finding]:
         """What the rows of a delivery show against the rows of others; what cannot be compared is left out."""
         sample, rows = (bounded_sample(side, _SAMPLE, self._seed) for side in (was, now))
-        features = self._features
+        features = self.features
         yield from column_findings(
             sample, rows, numerical=features.numerical, categorical=features.categorical, level=self.level
         )

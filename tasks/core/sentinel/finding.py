@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 Kind = Literal[
     "unit", "nulls became zeros", "placeholder", "spelling", "recoded", "swapped", "repeated rows", "ids reset",
-    "sorted by the label", "volume", "sources missing", "time zone", "day and month",
+    "sorted by the label", "volume", "missing values", "other categories", "sources missing",
+    "time zone", "day and month",
 ]  # fmt: skip
 Floats = NDArray[np.float64]
 LEAST = 20  # with fewer values on a side nothing is called broken

@@ -78,11 +78,21 @@ def test_the_log_tells_what_is_urgent_as_an_error(caplog):
 
 def test_an_event_names_the_pipeline_and_what_became_of_the_incident(monkeypatch):
     emitted = []
-    monkeypatch.setattr("prefect.events.emit_event", lambda event, **given: emitted.append((event, given)))
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
+    monkeypatch.setattr("prefect.events.emit_event", lambda event, **given: emitted.append((event, given)) or event)
     PrefectEvent().send(NOTICE)
     ((event, given),) = emitted
     assert event == "keepfit.alert.opened"
     assert given["resource"] == {"prefect.resource.id": "keepfit.pipeline.p", "prefect.resource.name": "p"}
+
+
+def test_an_event_without_a_server_is_an_error_and_starts_none(monkeypatch):
+    monkeypatch.setattr("prefect.events.emit_event", lambda *_, **__: None)
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
+    assert "did not take the event" in refused(PrefectEvent())
+    monkeypatch.delenv("PREFECT_API_URL")
+    monkeypatch.setattr("prefect.events.emit_event", lambda *_, **__: pytest.fail("it would start a server"))
+    assert "No Prefect server is known" in refused(PrefectEvent())
 
 
 @pytest.mark.parametrize("one", [Webhook(), AppriseUrl()], ids=lambda one: one.kind)

@@ -103,3 +103,13 @@ def test_the_sample_holds_nothing_personal() -> None:
 def test_real_tables_without_people_are_left_alone(name: str) -> None:
     frame = pd.read_csv(Path(REAL or "") / name, dtype=str, keep_default_na=False)
     assert {c: list(found) for c in frame if (found := personal.find(frame[c], c))} == {}
+
+
+def test_one_value_is_found_however_long_the_column() -> None:
+    draw = np.random.default_rng(2)
+    values: list[object] = [f"sub-{n:08x}" for n in draw.integers(0, 2**32, 30_000)]
+    values[17_001] = "eve@example.org"
+    values[17_003] = "DE89370400440532013000"
+    assert column_of(values)["c"] == {"mail": [17_001], "iban": [17_003]}
+    mails: list[object] = [f"person{n}@example.org" for n in range(30_000)]
+    assert len(column_of(mails)["c"]["mail"]) == 30_000

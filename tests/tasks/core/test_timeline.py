@@ -24,7 +24,7 @@ STORY = journal(
     ("promotion", "promoted", {"version": 1, "sha256": "a", "replaces": None}, 1),
     ("promotion", "proposed", {"version": 2, "sha256": "b", "replaces": 1}, 2),
     ("promotion", "promoted", {"version": 2, "sha256": "b", "replaces": 1, "who": "Ada and Bob"}, 3),
-    ("monitoring", "quiet", {"version": 2}, 4),
+    ("training", "promoted", {"version": 2}, 4),
     ("rollback", "rolled back", {"version": 1, "sha256": "a", "replaces": 2, "who": "keepfit", "banned": True}, 5),
     ("promotion", "refused", {"version": 3, "sha256": "c", "replaces": 1}, 6),
 )
