@@ -1,5 +1,6 @@
 """The application: routes per pipeline, health, readiness and metrics behind the guard; and the threads beside it."""
 
+import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -47,7 +48,9 @@ class Server:
         self._threads = [threading.Thread(target=work, daemon=True) for work in (self._follow, self._tend)]
 
     def begin(self) -> None:
-        """Start following; the first look is in the background, too, so that health answers at once."""
+        """Look once, then start following: no connection is taken before a champion that is there can answer."""
+        for follower, _ in self.served.values():
+            follower.look()
         for thread in self._threads:
             thread.start()
 
@@ -94,7 +97,7 @@ def build_app(server: Server, token: str) -> Guard:
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
-        server.begin()
+        await asyncio.to_thread(server.begin)
         yield
         server.end()
 
