@@ -130,12 +130,15 @@ def _check_scores(session: Session) -> list[str]:
 
     names = ["_batch_id", "model_version", "_row_id"]
     predictions = session.store.read("predictions")
-    online = predictions["_batch_id"].astype(str).str.startswith(ONLINE) if len(predictions) else None
-    twice = invariants.answered_once(predictions[online]) if online is not None and online.any() else []
-    predictions = predictions.reindex(columns=names) if online is None else predictions.loc[~online, names]
+    if predictions.empty:
+        return []
+    online = predictions["_batch_id"].astype(str).str.startswith(ONLINE)
+    twice = invariants.answered_once(predictions[online]) if online.any() else []
+    predictions = predictions.loc[~online, names]
     # What could not be scored stands first, so it counts where predictions of the batch stand, too.
-    left = session.store.read("unscored", names).merge(predictions[names[:2]].drop_duplicates())
-    predictions = pd.concat([predictions, left]) if len(left) else predictions
+    left = session.store.read("unscored", names)
+    if len(left) and len(predictions):
+        predictions = pd.concat([predictions, left.merge(predictions[names[:2]].drop_duplicates())])
     return twice + invariants.scored_once({str(k): int(v) for k, v in _counts(session, "events").items()}, predictions)
 
 

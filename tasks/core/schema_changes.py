@@ -22,7 +22,8 @@ _ALIKE = 0.6
 _WORD = 4
 _BEFORE = 10  # accepted deliveries that tell what is usual
 _NAME = 60
-_WHOLE, _NUMBER = re.compile(r"[+-]?\d+"), re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?")
+_COMPARED = 200  # letters of a name: likeness takes their square
+_WHOLE, _NUMBER = re.compile(r"[+-]?\d+"), re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
 _WIDTH = {"nothing": 0, "whole numbers": 1, "yes or no": 1, "times": 1, "numbers": 2, "texts": 3}
 
 
@@ -135,7 +136,7 @@ def _likeness(one: str, other: str) -> float:
 
 
 def _plain(name: Any) -> str:
-    return re.sub(r"[^a-z0-9]", "", str(name).lower())
+    return re.sub(r"[^a-z0-9]", "", str(name)[:_COMPARED].lower())
 
 
 def _shown(name: str) -> str:

@@ -1,5 +1,6 @@
 """The scoring flow: rows that cannot be scored are set aside, and predictions are delivered once for each reign."""
 
+import shutil
 import sqlite3
 from contextlib import closing
 
@@ -114,3 +115,8 @@ def test_a_row_that_the_model_cannot_take_is_set_aside_with_its_reason(ground):
     assert scored_check(ground).passed
     store.append("unscored", left.assign(_row_id="other"), "twice")
     assert not scored_check(ground).passed, "a row counts once"
+
+
+def test_a_pipeline_that_has_scored_nothing_can_be_verified(ground):
+    shutil.rmtree(ground.session(SECOND).store.uri("predictions"))
+    assert scored_check(ground).passed

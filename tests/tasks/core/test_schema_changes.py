@@ -65,3 +65,11 @@ def test_undeclared_columns_are_told_when_they_come_first():
 def test_only_a_name_that_is_alike_is_likely():
     assert likely_name("trip_miles", ["TripMiles", "miles", "zone"]) == "TripMiles"
     assert likely_name("zone", ["Ada Lovelace", "ada@example.com"]) is None
+
+
+@pytest.mark.timeout(20)
+def test_what_is_meant_to_take_for_ever_does_not():
+    long = "1" * 1_000_000
+    assert describe(pd.DataFrame({"x": [f"{long}x", f"{long}.{long}x"]})) == {"x": "texts"}
+    name = "ab" * 500_000
+    assert changes_of([{"x": "texts", f"{name}y": "texts"}], {"x": "texts", f"{name}z": "texts"}, 5)
