@@ -7,6 +7,7 @@ from collections import Counter
 import pandas as pd
 import pytest
 
+from tasks.adapters import patterns
 from tests.corpus import THEMES, corpus
 from tests.corpus.case import CANARY
 from tests.corpus.play import plain, play, put
@@ -16,8 +17,9 @@ NAMES = [f"{theme}: {case.name}" for theme, case in CASES]
 
 
 @pytest.mark.parametrize("case", [case for _, case in CASES], ids=NAMES)
-def test_a_delivery_becomes_what_it_states_by_the_rule_that_it_names(case, tmp_path, caplog):
+def test_a_delivery_becomes_what_it_states_by_the_rule_that_it_names(case, tmp_path, caplog, monkeypatch):
     caplog.set_level(logging.DEBUG)
+    monkeypatch.setattr(patterns, "SECONDS", 6.0)  # nobody has to wait longer for a bomb here
     played = play(case, tmp_path)
 
     assert (played.outcome, ", ".join(played.refusals), dict(played.rows), dict(played.left)) == (

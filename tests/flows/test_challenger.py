@@ -73,8 +73,8 @@ def test_a_check_promotes_who_has_waited_when_the_rows_have_come_and_trains_noth
 @pytest.mark.parametrize("mode", ["for good", "once", "answer lost"])
 @pytest.mark.parametrize("vendor", ["registry", "journal", "store"])
 def test_whatever_fails_while_a_challenger_is_judged_it_is_promoted_once_and_with_its_receipt(ground, vendor, mode):
-    """Every fourth call of the whole check, of which the judgement is the beginning."""
-    for at in itertools.count(1, 4):
+    """Every seventh call of the whole check, of which the judgement is the beginning."""
+    for at in itertools.count(1, 7):
         ground.restore("waiting")
         with ground.run(), failing(vendor, at, mode) as injection, contextlib.suppress(KeepfitError):
             monitoring.monitoring_flow.fn(PIPELINE, SECOND)
