@@ -3,12 +3,15 @@
 import gc
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 from config.settings import PROJECT
 from flows import running
 from tasks.adapters.processes import GARBAGE
+from tasks.adapters.store import Store
+from tasks.session import Session
 from tests.architecture.test_imports import FLOWS
 from tests.tasks.core.histories import START
 
@@ -23,10 +26,12 @@ def python_as_it_comes():
 
 def test_a_run_looks_for_garbage_rarely_from_its_beginning(monkeypatch, python_as_it_comes):
     opened = []
-    monkeypatch.setattr(running, "open_pipeline", lambda *given: opened.append((*given, gc.get_threshold())))
+    found = (SimpleNamespace(alerts=None), Session(Store("x", "p"), "sqlite://", START, "me"))
+    monkeypatch.setattr(running, "open_pipeline", lambda *given: opened.append((*given, gc.get_threshold())) or found)
     monkeypatch.setattr(running, "run_id", lambda: "me")
     running.begin_run("p", START)
-    running.begin_run("p")
+    _, session = running.begin_run("p")
+    assert session.at_end is not found[1].at_end, "people are told where a run ends"
     assert opened == [("p", START, "me", GARBAGE), ("p", None, "me", GARBAGE)]
 
 
