@@ -49,7 +49,7 @@ def stands_in(folder: Path, wanted: re.Pattern[bytes], without: tuple[str, ...] 
 def _contents(path: Path) -> Iterator[bytes]:
     raw = path.read_bytes()
     yield raw
-    if raw.startswith(b"PAR1"):
+    if raw.startswith(b"PAR1") and raw.endswith(b"PAR1"):  # a damaged delivery is bytes only
         for column in pq.ParquetFile(BytesIO(raw)).read().columns:
             yield "\n".join(set(map(str, column.to_pylist()))).encode("utf-8", "replace")
     if raw.startswith(b"\x1f\x8b"):
