@@ -86,15 +86,6 @@ def test_a_version_is_made_again_from_its_records_and_predicts_the_same(session,
     assert {path: path.stat().st_mtime_ns for path in cached.rglob("*")} == before, "the fresh folder is elsewhere"
 
 
-def test_what_came_of_it_stands_in_the_journal_as_a_proof_of_the_version(session, version):
-    setup = Setup()
-    before = ml_test_score(known_of(session, version, setup)).points["infrastructure"]["Infra 1"]
-    reproduction.record_reproduction.fn(session, version.number, proof(session, version))
-    after = ml_test_score(known_of(session, version, setup)).points["infrastructure"]["Infra 1"]
-    assert (before.worth, after.worth) == (0.5, 1.0)
-    assert "keepfit explain" in after.proof
-
-
 def test_a_changed_row_is_named(session, version, monkeypatch):
     real = Store.read_snapshot
     monkeypatch.setattr(Store, "read_snapshot", lambda store, one: real(store, replace(one, digest="0" * 64)))
@@ -189,3 +180,12 @@ def test_without_the_registry_the_rest_of_the_lineage_is_told(session, version, 
     told = dict(lineage.lineage_of(session, "r7"))
     assert "its records are not known now" in told["version"]
     assert told["raw file"]
+
+
+def test_what_came_of_it_stands_in_the_journal_as_a_proof_of_the_version(session, version):
+    setup = Setup()
+    before = ml_test_score(known_of(session, version, setup)).points["infrastructure"]["Infra 1"]
+    reproduction.record_reproduction.fn(session, version.number, proof(session, version))
+    after = ml_test_score(known_of(session, version, setup)).points["infrastructure"]["Infra 1"]
+    assert (before.worth, after.worth) == (0.5, 1.0)
+    assert "keepfit explain" in after.proof
