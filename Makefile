@@ -34,7 +34,7 @@ down: setup ## End what `make up` started
 	@$(BIN)/keepfit down
 
 test: setup ## Run every test, the end-to-end ones on real servers and a real browser too
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m $(if $(ARGS),pytest $(ARGS),tests.both)
 
 lint: setup ## ruff, mypy and the import contracts
 	@$(BIN)/ruff check .

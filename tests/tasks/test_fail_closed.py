@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 # question for the champion, the receipt, the aliases, the decision and its sending, the scores.
 DOWN = [
     ("training", "tracking", 6, {"get_experiment_by_name", "log_artifacts"}),
-    ("retraining", "registry", 4, {"get_model_version_download_uri", "create_registered_model"}),
+    ("retraining", "registry", 6, {"get_model_version_download_uri", "create_registered_model"}),
     ("promotion", "registry", 4, {"get_registered_model", "download_artifacts"}),
     ("promotion", "registry", 11, {"set_registered_model_alias"}),
     ("promotion", "store", 5, {"open", "read"}),
@@ -26,7 +26,7 @@ DOWN = [
     ("monitoring", "orchestrator", 1, {"read_flow_runs", "run_deployment", "create_markdown_artifact"}),
     ("scoring", "store", 11, {"open", "write"}),
     ("scoring", "leases", 25, {"begin"}),
-    ("reconciliation", "leases", 4, {"begin"}),
+    ("reconciliation", "leases", 8, {"begin"}),
 ]
 PASSING = [
     ("training", "tracking", 7, "once", "log_artifacts"),
