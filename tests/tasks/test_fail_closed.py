@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 # question for the champion, the receipt, the aliases, the decision and its sending, the scores.
 DOWN = [
     ("training", "tracking", 6, {"get_experiment_by_name", "log_artifacts"}),
-    ("retraining", "registry", 6, {"get_model_version_download_uri", "create_registered_model"}),
+    ("retraining", "registry", 4, {"get_model_version_download_uri", "create_registered_model"}),
     ("promotion", "registry", 4, {"get_registered_model", "download_artifacts"}),
     ("promotion", "registry", 11, {"set_registered_model_alias"}),
     ("promotion", "store", 5, {"open", "read"}),
