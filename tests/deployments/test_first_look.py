@@ -37,6 +37,7 @@ def ingest(tmp_path, monkeypatch):
     for name in ("list_deliveries", "keep_raw", "judge_events", "judge_labels", "publish_batch", "record_batch"):
         monkeypatch.setattr(flow.ingestion, name, getattr(flow.ingestion, name).fn)
     monkeypatch.setattr(flow.watching, "watch_delivery", flow.watching.watch_delivery.fn)
+    monkeypatch.setattr(flow.releasing, "find_replaced", flow.releasing.find_replaced.fn)
     store = Store(str(tmp_path / "store"), "trial")
     session = Session(store, f"sqlite:///{tmp_path}/control.db", NOW, "run", lambda: NOW)
 
