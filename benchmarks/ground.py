@@ -69,6 +69,7 @@ class Ground:
     home: Path
     folder: Path
     started: dict[str, str] = field(default_factory=dict)
+    answered: dict[str, str | None] = field(default_factory=dict)  # by what it was started with: which breach
     alerts: list[str] = field(default_factory=list)
     running: list[Any] = field(default_factory=list)
     runs: int = 0
@@ -118,6 +119,7 @@ class Ground:
                 contextlib.closing(sqlite3.connect(self.home / "mlflow.db")) as target:  # fmt: skip
             source.backup(target)
         self.started.clear()
+        self.answered.clear()
         self.alerts.clear()
         dead = SimpleNamespace(
             id=str(UUID(int=0)), name="dead", start_time=START, parameters={"pipeline": PIPELINE}, labels={}
@@ -131,6 +133,7 @@ class Ground:
 
     def starts(self, **given: Any) -> SimpleNamespace:
         token = given["idempotency_key"]
+        self.answered[token] = given["parameters"]["token"]
         return SimpleNamespace(id=self.started.setdefault(token, f"run-{len(self.started)}"))
 
 

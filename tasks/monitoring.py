@@ -237,7 +237,7 @@ def ask_governor(session: Session, governor: Governor, entries: Sequence[Journal
 def start_retraining(session: Session, decision: Decision) -> str:
     """Start the training that was decided, once per token, and write that it was sent."""
     token = str(decision.evidence["token"])
-    on_demand = decision.kind != "monitoring"
+    on_demand = not championship.answers_breach(decision)
     run_id = orchestrator.start_training(session.pipeline, token, decision.reason, decision.as_of, on_demand=on_demand)
     fault_point("monitoring.triggered")
     sent = replace(

@@ -55,6 +55,11 @@ def may_promote(gates: Sequence[Check], *, has_champion: bool | None, first_cham
     return Check("promotion", Verdict.PASS, "every gate passed" + ("" if has_champion else "; the first champion"))
 
 
+def answers_breach(decision: Decision) -> bool:
+    """Whether it started a retraining because of a breach, by itself or approved; only those are the governor's."""
+    return decision.outcome == "triggered" and decision.kind in {"monitoring", "approval"}
+
+
 def past_trainings(entries: Sequence[JournalEntry], live: bool) -> list[PastTraining]:
     """How the trainings that were triggered went: an ended one says so itself, one without an end runs or failed.
 
@@ -68,7 +73,7 @@ def past_trainings(entries: Sequence[JournalEntry], live: bool) -> list[PastTrai
     trainings = [(e.decision, _end(e.decision, later)) for e in entries if e.decision.kind == "training"]
     ended = {decision.evidence.get("token"): outcome for decision, outcome in trainings}
     costs = _costs(entries)
-    triggered = [e.decision for e in entries if e.decision.outcome == "triggered"]
+    triggered = [e.decision for e in entries if answers_breach(e.decision)]
     past = []
     for number, decision in enumerate(triggered):
         last = number == len(triggered) - 1

@@ -249,6 +249,7 @@ def test_a_breach_is_proposed_and_its_retraining_starts_once_when_people_approve
     assert answer(ground)[0] == "triggered"
     token = next(e.decision.evidence["token"] for e in journal(ground) if e.decision.outcome == "proposed")
     assert list(ground.started) == [token]
+    assert ground.answered == {token: token}, "its end tells the governor how the breach was answered"
     with pytest.raises(ApprovalRefused, match="used: "):
         answer(ground)
     with ground.run():

@@ -92,6 +92,13 @@ def fired(token):
     return "monitoring", "triggered", {"token": token}
 
 
+def test_an_approved_retraining_counts_by_its_end_and_an_erasures_does_not_count():
+    erased = "erasure", "triggered", {"token": "e"}
+    approved = "approval", "triggered", {"token": "a"}
+    past = past_trainings(journal(erased, approved, ended("a", "refused")), live=False)
+    assert [training.outcome for training in past] == ["refused"]
+
+
 def ended(token, outcome):
     return "training", outcome, {"token": token}
 
