@@ -10,11 +10,10 @@ from flows.naming import is_step, run_name
 from flows.probation import score_in_silence
 from flows.running import begin_run
 from tasks import delivering, online, promotion, reporting, scoring
-from tasks.adapters.leases import Lease
 from tasks.adapters.outputs import Output
 from tasks.adapters.registry import ModelVersion
-from tasks.core import dossiers
-from tasks.core.errors import NoChampion
+from tasks.core import championship, dossiers
+from tasks.core.errors import KeepfitError, NoChampion
 from tasks.reconciliation import reconcile
 from tasks.session import Session
 
@@ -45,16 +44,25 @@ def scoring_flow(pipeline: str, as_of: datetime | None = None) -> dict[str, int]
         model = scoring.load_champion(session, champion) if due else None
         scored = {batch: scoring.score_batch(session, champion, model, batch, config.problem, lease) for batch in due}
         decision = scoring.record_scoring(session, champion, scored)
-        told = [_deliver(config, session, champion, output, lease) for output in config.scoring.outputs]
         score_in_silence(config, session, lease)
+        outputs = enumerate(config.scoring.outputs, start=1)
+        told = [_deliver(config, session, champion, f"{output.kind} {number}", output) for number, output in outputs]
     reporting.show_page("scoring", pipeline, dossiers.scoring_page(decision, told))
     return {batch: counts[0] for batch, counts in scored.items()}
 
 
 def _deliver(
-    config: PipelineConfig, session: Session, champion: ModelVersion, output: Output, lease: Lease
-) -> tuple[str, int, int]:
+    config: PipelineConfig, session: Session, champion: ModelVersion, name: str, output: Output
+) -> tuple[str, int, str]:
+    """Deliver what an output has not got yet; where it does not answer, people are told, and the loop goes on."""
     batches = scoring.batches_of_interest(session, champion, config.scoring.lookback)
-    due = delivering.find_undelivered(session, champion, output, batches)
-    rows = [delivering.deliver_predictions(session, champion, output, batch, lease) for batch in due]
-    return output.kind, len(due), sum(rows)
+    now = championship.reign(session.journal.entries())
+    receipt, rows = now.receipt if now else 0, list[int]()
+    try:
+        with session.hold(f"delivering to {name}") as lease:
+            due = delivering.find_undelivered(session, champion, output, batches, receipt)
+            deliver = delivering.deliver_predictions
+            rows.extend(deliver(session, champion, output, batch, receipt, lease) for batch in due)
+    except KeepfitError as error:  # told already, where the stage ended
+        return name, len(rows), f"{sum(rows)}, then: {error}"
+    return name, len(rows), str(sum(rows))

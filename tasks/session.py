@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +20,7 @@ from tasks.core.results import Decision, JournalEntry, Verdict
 
 _READ_ONLY = {"simulation"}
 _TOLD = "_keepfit_told"  # set on an error: the flows around the one that told it need not tell it again
+_at_work: ContextVar[bool] = ContextVar("keepfit_at_work", default=False)
 _log = logging.getLogger(__name__)
 
 
@@ -35,7 +37,7 @@ def wall_clock() -> datetime:
 class Session:
     """One run of one flow on one pipeline. `as_of` is the moment (UTC) as which it decides; `run_id` names the run.
 
-    `at_end` is called whenever a stage has ended, well or in an error, and raises nothing.
+    `at_end` is called once, when the outermost stage has ended, well or in an error, and raises nothing.
     """
 
     store: Store
@@ -85,7 +87,9 @@ class Session:
         from tasks.retrying import tried_again  # it imports Prefect, which a reader of tables does without
 
         with ExitStack() as held:
-            held.callback(self.at_end, self)  # last of all, when the lease is given back
+            if not _at_work.get():  # the outermost stage's end is the run's
+                held.callback(self.at_end, self)
+                held.callback(_at_work.reset, _at_work.set(True))
             lease: Lease | None = None
             try:
                 tried_again(lambda: orchestrator.sign_flow_run(self.run_id))

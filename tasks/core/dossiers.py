@@ -83,7 +83,7 @@ def duel_part(gates: Sequence[Check]) -> list[str]:
     return ["### The duel\n\n" + table(keys, [[number(duel.numbers.get(key)) for key in keys]])] if duel else []
 
 
-def scoring_page(decision: Decision, delivered: Sequence[tuple[str, int, int]] = ()) -> str:
+def scoring_page(decision: Decision, delivered: Sequence[tuple[str, int, str]] = ()) -> str:
     """Which version scored what, and what went where: the outputs' kinds, batches and rows."""
     left = decision.evidence.get("unscored", {})
     rows = [(batch[:12], count, left.get(batch, 0)) for batch, count in decision.evidence["batches"].items()]

@@ -97,7 +97,7 @@ RULES: dict[IncidentKind, Rule] = {
     "stage failed": Rule(
         _failed, lambda one, subject: one.kind == subject and one.outcome != "failed",
         f"{_SERVES}; what the stage {{subject}} should have brought is missing until it runs again.",
-        "Read the run's log, mend the cause, then `keepfit run {subject} {pipeline}`, or wait for its schedule.",
+        "Read the run's log and mend the cause; it is done again by its schedule, or at once by `keepfit run`.",
     ),
     "refused delivery": Rule(
         _refused, _accepted,

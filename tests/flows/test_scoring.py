@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.ground import DAYS, PER_DAY, PIPELINE, SECOND, _deliver, prepare, rows
+from benchmarks.ground import PIPELINE, SECOND, _deliver, rows
 from flows import promotion, rollback, scoring
 from tasks import delivering
 from tasks.adapters import registry
@@ -17,12 +17,10 @@ from tasks.verification import verify_invariants
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-ALL = DAYS * PER_DAY
-
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory):
-    ground = prepare(tmp_path_factory.mktemp("ground"))
+def prepared(whole):
+    ground = whole
     path = ground.home / f"{PIPELINE}.yaml"
     outputs = (
         "[{kind: sql, url: 'sqlite:///$KEEPFIT_HOME/out.db', table: scores}, {kind: files, path: $KEEPFIT_HOME/out}]"
@@ -81,6 +79,22 @@ def test_killed_between_delivery_and_its_record_it_is_delivered_again_alike(grou
     score(ground)
     assert before.items() <= delivered(ground).items()
     assert len(delivered(ground)) == ground.session(SECOND).store.rows("predictions")
+
+
+def test_an_output_that_does_not_answer_is_told_and_stops_neither_the_other_nor_the_loop(ground):
+    path = ground.home / f"{PIPELINE}.yaml"
+    path.write_text(path.read_text("utf-8").replace("$KEEPFIT_HOME/out.db", "$KEEPFIT_HOME/gone/out.db"), "utf-8")
+    assert score(ground), "the batches are scored, and monitoring follows"
+    (failed,) = [e.decision for e in ground.session(SECOND).journal.entries() if e.decision.outcome == "failed"]
+    assert (failed.kind, failed.verdict) == ("delivering to sql 1", Verdict.UNKNOWN)
+    assert "did not answer" in failed.reason
+    assert list((ground.home / "out").glob("*.parquet")), "the other output got everything"
+    assert any("did not answer" in alert for alert in ground.alerts)
+    (ground.home / "gone").mkdir()
+    score(ground)
+    with closing(sqlite3.connect(ground.home / "gone" / "out.db")) as database:
+        delivered = database.execute("SELECT count(*) FROM scores").fetchone()[0]
+    assert delivered == ground.session(SECOND).store.rows("predictions")
 
 
 def test_after_a_roll_back_the_outputs_hold_the_old_champions_predictions_again(ground):

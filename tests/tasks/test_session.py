@@ -2,6 +2,7 @@
 
 import logging
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from unittest import mock
 
@@ -176,3 +177,13 @@ def test_a_password_in_an_address_is_not_told(monkeypatch):
     ):
         raise ConnectionError
     assert "top" not in str(told_so.value)
+
+
+def test_people_are_told_once_when_the_outermost_stage_has_ended_and_its_lease_is_free(session):
+    seen = []
+    session = replace(session, at_end=lambda own: seen.append([lease.name for lease in own.leases.live()]))
+    within(session, lambda: seen.append("inside"), "monitoring", "promotion")
+    assert seen == ["inside", []]
+    with pytest.raises(ServerUnavailable):
+        fail(session, ServerUnavailable("no answer"), "cycle", "scoring")
+    assert seen == ["inside", [], []]
