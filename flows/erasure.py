@@ -4,9 +4,10 @@ from contextlib import ExitStack
 
 from prefect import flow
 
+from config.settings import load_settings
 from flows.naming import run_name
 from flows.running import begin_run
-from tasks import erasure, monitoring, reporting
+from tasks import erasure, monitoring, online, reporting
 from tasks.adapters import erasure_requests
 from tasks.adapters.sources import FolderLabels
 from tasks.core import markdown
@@ -28,6 +29,7 @@ def erasure_flow(pipeline: str, request: str) -> str:
         What was done.
     """
     config, session = begin_run(pipeline)
+    home = load_settings().home
     subject = erasure_requests.requested(session.store, request)
     traces = erasure.traces_of(session, subject, config.columns, config.privacy.subject, config.labels)
     readers = {"events": config.source.read}
@@ -37,8 +39,9 @@ def erasure_flow(pipeline: str, request: str) -> str:
         for stage in _STAGES:
             held.enter_context(session.hold(stage))
         reconcile(session)
+        online.take_up_answers(session, config.columns, config.suite.protection, home)
         plan = erasure.plan_erasure(session, request, traces, readers)
-        decision = erasure.carry_out(session, plan, readers)
+        decision = erasure.carry_out(session, plan, readers, home)
     if decision.outcome == erasure.TRIGGERED:
         monitoring.start_retraining(session, decision)
     page = markdown.page(f"Erasure in {pipeline}", decision.reason, [f"**Subject:** {request}"])

@@ -1,12 +1,13 @@
 """Task wrappers that take a person out of a pipeline's store, and say which models had seen the person's rows."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from prefect import task
 
 from tasks import versions
-from tasks.adapters import erasure_requests, erasures, registry
+from tasks.adapters import answers, erasure_requests, erasures, registry
 from tasks.adapters.faults import fault_point
 from tasks.adapters.sources import FolderLabels
 from tasks.core import championship
@@ -35,7 +36,7 @@ def traces_of(session: Session, subject: str, columns: Sequence[Column], named: 
 
 @task(name="plan erasure", **STEP)
 def plan_erasure(session: Session, digest: str, traces: Traces, readers: erasures.Readers) -> Plan:
-    """What has to go; the plan of a run that was cut off stands."""
+    """What has to go; the plan of a run that was cut off stands, with what came since."""
     number = len(session.journal.entries(KIND))
     trained = _snapshots(session)
     return erasure_requests.planned(
@@ -54,9 +55,9 @@ def _snapshots(session: Session) -> dict[int, Snapshot]:
 
 
 @task(name="erase", **STEP)
-def carry_out(session: Session, plan: Plan, readers: erasures.Readers) -> Decision:
+def carry_out(session: Session, plan: Plan, readers: erasures.Readers, home: Path) -> Decision:
     """Take the rows out, prove that they are gone, mark the models that had seen them, and write it down."""
-    erasures.carry_out(session.store, plan, readers)
+    erasures.carry_out(session.store, plan, readers, answers.folder_of(home, session.pipeline))
     for version in plan.versions:
         registry.tag_version(session.pipeline, version, {"keepfit.erased": f"{plan.digest} {plan.number}"})
     decision = _decision(session, plan)
@@ -81,7 +82,7 @@ def _decision(session: Session, plan: Plan) -> Decision:
     )  # fmt: skip
 
 
-def proof(session: Session, subject: str, traces: Traces) -> str:
+def proof(session: Session, subject: str, traces: Traces, home: Path) -> str:
     """Look again for a person who was erased; says what was looked through.
 
     Raises NotFound where the journal knows of no such erasure and InvariantBroken where traces are left.
@@ -92,7 +93,7 @@ def proof(session: Session, subject: str, traces: Traces) -> str:
         raise NotFound(
             f"The journal of {session.pipeline} knows of no erasure of this person under the keys that are set."
         )
-    files = erasures.prove(session.store, traces)
+    files = erasures.prove(session.store, traces, answers.folder_of(home, session.pipeline))
     last = entries[-1]
     return (
         f"Entry {last.sequence} of the journal ({last.recorded_at:%Y-%m-%d %H:%M} UTC, {last.hash[:12]}) stands: "

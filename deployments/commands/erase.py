@@ -22,6 +22,7 @@ def erase(
 
     connect(pipeline)
     from config.opening import open_pipeline
+    from config.settings import load_settings
     from tasks import erasure
     from tasks.adapters import erasure_requests
     from tasks.core.privacy.erasure import digest_of
@@ -34,4 +35,4 @@ def erase(
 
         erasure_requests.request(session.store, digest, subject)
         typer.echo(erasure_flow(pipeline, digest))
-    typer.echo(erasure.proof(session, subject, traces))
+    typer.echo(erasure.proof(session, subject, traces, load_settings().home))

@@ -7,7 +7,7 @@ import fcntl
 import os
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
@@ -148,6 +148,13 @@ def lines_of(group: Path) -> tuple[list[bytes], int]:
             else:
                 damaged += 1
     return whole, damaged
+
+
+def drop_damaged(folder: Path, holds: Callable[[Path], bool]) -> None:
+    """Remove the damaged files of which `holds` is true: their whole lines stand in the tables."""
+    for path in sorted((folder / "damaged").glob("*/*.log")):
+        if holds(path):
+            path.unlink()
 
 
 def drop(group: Path, *, keep: bool) -> None:

@@ -37,11 +37,11 @@ def forget(store: Store, digest: str) -> None:
 
 
 def planned(store: Store, digest: str, make: Callable[[], Plan]) -> Plan:
-    """The plan of a run that was cut off, or a new one, which is written down first."""
+    """The plan, written down first; that of a run that was cut off stands, with what came since."""
     path = store.folder / erasing.REQUESTS / f"{digest}.plan"
-    if path.is_file():
-        return Plan.read(path.read_text(encoding="utf-8"))
     plan = make()
+    if path.is_file():
+        plan = Plan.read(path.read_text(encoding="utf-8")).and_since(plan)
     with folders.hidden_file(path.parent) as (file, unfinished):
         file.write(plan.as_text().encode())
         file.flush()

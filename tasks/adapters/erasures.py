@@ -10,6 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasks.adapters import answers
 from tasks.adapters.faults import fault_point
 from tasks.adapters.sources.parquet import read_parquet
 from tasks.adapters.store import Store, erasing, snapshots
@@ -55,19 +56,14 @@ def plan(
     return replace(named, erased=_counts(store, named), snapshots=tuple(_versions(store, named, trained)))
 
 
-def carry_out(store: Store, plan: Plan, readers: Readers) -> None:
+def carry_out(store: Store, plan: Plan, readers: Readers, answered: Path) -> None:
     """Take everything out that the plan names, then look for what is left. Safe to kill and to repeat.
 
-    Raises InvariantBroken, naming files, where traces are left.
+    `answered` is the folder where online answers stand until they are taken up. Raises InvariantBroken, naming files,
+    where traces are left.
     """
-    import pandas as pd
-
     batches = store.read("batches", ["sha256", "kind"]).set_index("sha256")
-    rows = [("rows", batch, table, count) for batch, table, count in plan.erased]
-    rows += [("snapshot", before, after, count) for _, before, after, count in plan.snapshots]
-    told = pd.DataFrame(rows, columns=["kind", "name", "part", "rows"]).drop_duplicates()
-    if len(told):
-        store.append("erasures", told.assign(erasure=plan.digest), f"{plan.digest}:{plan.number}")
+    _account(store, plan)
     fault_point("erasure.accounted")
     for folder in erasing.table_folders(store.folder):
         if folder.name not in _OURS:
@@ -78,19 +74,38 @@ def carry_out(store: Store, plan: Plan, readers: Readers) -> None:
             frame = _read(path, _kind(batches, sha), readers) if plan.raw[sha] else None
             erasing.redact(path.parent, sha, frame, plan.raw[sha])
     shutil.rmtree(store.folder / "cache", ignore_errors=True)
+    answers.drop_damaged(answered, lambda path: erasing.holds(path, plan.traces))
     fault_point("erasure.redacted")
-    prove(store, plan.traces)
+    prove(store, plan.traces, answered)
     fault_point("erasure.proven")
 
 
-def prove(store: Store, traces: Traces) -> int:
-    """Look through every byte of the store; gives the number of files. Raises InvariantBroken, naming some of them."""
-    if left := erasing.traces_left(store.folder, traces):
+def _account(store: Store, plan: Plan) -> None:
+    """Count what goes in the table `erasures`, each once, also where a run that was cut off counted some of it."""
+    import pandas as pd
+
+    rows = [("rows", batch, table, count) for batch, table, count in plan.erased]
+    rows += [("snapshot", before, after, count) for _, before, after, count in plan.snapshots]
+    held = store.read("erasures", ["kind", "name", "part", "erasure"])
+    counted = set(held.loc[held["erasure"] == plan.digest, ["kind", "name", "part"]].itertuples(index=False, name=None))
+    new = [one for one in dict.fromkeys(rows) if one[:3] not in counted]
+    if new:
+        told = pd.DataFrame(new, columns=["kind", "name", "part", "rows"]).assign(erasure=plan.digest)
+        store.append("erasures", told, f"{plan.digest}:{plan.number}:{len(counted)}")
+
+
+def prove(store: Store, traces: Traces, answered: Path) -> int:
+    """Look through every byte of the store and of the answers that wait; gives the number of files.
+
+    Raises InvariantBroken, naming some of the files that hold traces.
+    """
+    if left := [name for folder in (store.folder, answered) for name in erasing.traces_left(folder, traces)]:
         raise InvariantBroken(
-            f"{len(left)} files of the store still hold traces of the person: {', '.join(left[:10])}. Run the erasure "
-            "again; a delivery whose name tells a person has to be renamed in the source, and its journal kept."
+            f"{len(left)} files still hold traces of the person: {', '.join(left[:10])}. Run the erasure again (what "
+            "`keepfit serve` answered can be taken up after some seconds); a delivery whose name tells a person has to "
+            "be renamed in the source, and its journal kept."
         )
-    return sum(path.is_file() for path in store.folder.rglob("*"))
+    return sum(path.is_file() for folder in (store.folder, answered) for path in folder.rglob("*"))
 
 
 def _ids_in_tables(store: Store, traces: Traces) -> Iterator[str]:

@@ -6,7 +6,7 @@ The plan may name the person: it lies in the private store until the erasure is 
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -108,6 +108,19 @@ class Plan:
         for _, table, count in self.erased:
             told[table] = told.get(table, 0) + count
         return told
+
+    def and_since(self, later: "Plan") -> "Plan":
+        """This plan, of a run that was cut off, with what came since; what this one counted stays as it counted it."""
+        counted = {one[:2] for one in self.erased}
+        return replace(
+            self,
+            names=tuple(sorted({*self.names, *later.names})),
+            row_ids=tuple(sorted({*self.row_ids, *later.row_ids})),
+            raw={**later.raw, **self.raw},
+            erased=(*self.erased, *(one for one in later.erased if one[:2] not in counted)),
+            rejected=tuple(sorted({*self.rejected, *later.rejected})),
+            snapshots=(*self.snapshots, *(one for one in later.snapshots if one[0] not in self.versions)),
+        )
 
     def as_text(self) -> str:
         """JSON that `read` takes."""

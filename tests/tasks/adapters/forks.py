@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from datetime import datetime
+from pathlib import Path
 
 from tasks.adapters import erasure_requests, erasures
 from tasks.adapters.sources import Folder, FolderLabels
@@ -26,7 +27,7 @@ def erase(root: str, who: str, pinned: Snapshot) -> None:
     plan = erasure_requests.planned(
         store, "k1.x", lambda: erasures.plan(store, "k1.x", 0, traces, READERS, {1: pinned})
     )
-    erasures.carry_out(store, plan, READERS)
+    erasures.carry_out(store, plan, READERS, Path(root) / "answers")
     erasure_requests.forget(store, "k1.x")
 
 

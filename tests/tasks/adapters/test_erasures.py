@@ -32,7 +32,9 @@ NOW = datetime(2024, 6, 1, tzinfo=UTC)
 KEYS = read_keys("k1:" + "s" * 32)
 WHO = "person-0007@example.org"
 SOURCE = Folder(path="in")
+ANSWERED = Path("no", "server")
 LABELS = FolderLabels(kind="folder", path="in", id="who", label="left", known_at="at")
+SUITE = batches.Suite(protection=replace(batches.Suite().protection, undeclared="allow"))
 READERS = {"events": SOURCE.read, "labels": LABELS.read}
 PLAIN = (
     Column(name="who", role="id", type="string"),
@@ -47,10 +49,21 @@ def traces(columns: tuple[Column, ...], subject: str = WHO) -> Traces:
     return Traces.of(subject, columns[0].privacy, KEYS, ("who",), is_id=True)
 
 
+def deliver(session: Session, path: Path, columns: tuple[Column, ...]) -> None:
+    delivery = ingestion.keep_raw.fn(session, path, "events")
+    judged = ingestion.judge_events.fn(session, delivery, SOURCE, columns, SUITE)
+    publish(session, delivery, batches.event_tables(judged, delivery, columns, None, timedelta(0)))
+
+
+def deliver_labels(session: Session, path: Path, columns: tuple[Column, ...]) -> None:
+    delivery = ingestion.keep_raw.fn(session, path, "labels")
+    judged = ingestion.judge_labels.fn(session, delivery, LABELS, SUITE, columns[:1])
+    publish(session, delivery, batches.late_label_tables(judged, delivery, ("who", "left", "at"), None))
+
+
 def build(folder: Path, columns: tuple[Column, ...]) -> Session:
     """Three deliveries of events and one of labels; the person stands in each, once refused, once as a friend."""
     session = Session(Store(str(folder / "store"), "p"), "", NOW, "run", keys=KEYS)
-    suite = batches.Suite(protection=replace(batches.Suite().protection, undeclared="allow"))
     for number in range(3):
         rows = [
             (f"person-{number}{n:03d}@example.org", f"2024-0{number + 1}-{n + 1:02d}", str(n), "") for n in range(20)
@@ -61,14 +74,10 @@ def build(folder: Path, columns: tuple[Column, ...]) -> Session:
         path = folder / f"{number}.csv{'.gz' if number == 1 else ''}"
         text = pd.DataFrame(rows, columns=["who", "at", "spent", "friend"]).to_csv(index=False).encode()
         path.write_bytes(gzip.compress(text) if number == 1 else text)
-        delivery = ingestion.keep_raw.fn(session, path, "events")
-        judged = ingestion.judge_events.fn(session, delivery, SOURCE, columns, suite)
-        publish(session, delivery, batches.event_tables(judged, delivery, columns, None, timedelta(0)))
+        deliver(session, path, columns)
     told = [(f"person-0{n:03d}@example.org", "1", "2024-02-01") for n in range(20)]
     pd.DataFrame(told, columns=["who", "left", "at"]).to_csv(folder / "labels.csv", index=False)
-    delivery = ingestion.keep_raw.fn(session, folder / "labels.csv", "labels")
-    judged = ingestion.judge_labels.fn(session, delivery, LABELS, suite, columns[:1])
-    publish(session, delivery, batches.late_label_tables(judged, delivery, ("who", "left", "at"), None))
+    deliver_labels(session, folder / "labels.csv", columns)
     events = session.store.read("events")
     scores = events[["_row_id", "_batch_id"]].assign(model_version=1, prediction=0.5)
     session.store.append("predictions", scores, "scores")
@@ -109,7 +118,7 @@ def erase(store: Store, columns: tuple[Column, ...], trained: dict[int, Snapshot
     plan = erasure_requests.planned(
         store, "k1.x", lambda: erasures.plan(store, "k1.x", number, found, READERS, trained)
     )
-    erasures.carry_out(store, plan, READERS)
+    erasures.carry_out(store, plan, READERS, ANSWERED)
     erasure_requests.forget(store, "k1.x")
     return plan
 
@@ -171,7 +180,7 @@ def test_rows_that_vanish_without_an_erasure_break_the_sums(tmp_path: Path, sile
 def test_what_is_left_is_named_by_file_and_never_by_value(tmp_path: Path, silent: None) -> None:
     store = build(tmp_path, PLAIN).store
     with pytest.raises(InvariantBroken) as told:
-        erasures.prove(store, traces(PLAIN))
+        erasures.prove(store, traces(PLAIN), ANSWERED)
     assert "raw/" in str(told.value)
     assert WHO not in str(told.value)
     for hidden in ("a.gz", "b.bin"):
@@ -200,6 +209,37 @@ def test_a_short_id_is_looked_for_where_it_says_who_and_not_in_every_number(tmp_
 def test_an_object_store_is_refused_before_anything_is_touched() -> None:
     with pytest.raises(ConfigInvalid, match="in place"):
         erasure_requests.request(Store("s3://bucket/store", "p"), "k1.x", WHO)
+
+
+@pytest.mark.parametrize("point", [name for name in ERASURE_POINTS if name != "erasure.journaled"])
+def test_what_is_delivered_and_trained_after_a_run_was_cut_off_goes_when_it_is_run_again(
+    tmp_path: Path, silent: None, monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    session = build(tmp_path, PLAIN)
+    store, first = session.store, snapshot_of(session.store)
+
+    def die(name: str) -> None:
+        if name == point:
+            raise SystemExit
+
+    with monkeypatch.context() as patched:
+        patched.setattr(erasures, "fault_point", die)
+        patched.setattr(erasure_requests, "fault_point", die)
+        with pytest.raises(SystemExit):
+            erase(store, PLAIN, {1: first})
+    path = tmp_path / "later.csv"
+    path.write_text(f"who,at,spent,friend\n{WHO},2024-04-02,1,\nsomebody-else,2024-04-03,2,\n{WHO},2024-04-04,many,\n")
+    deliver(session, path, PLAIN)
+    (tmp_path / "told.csv").write_text(f"who,left,at\n{WHO},0,2024-05-01\nsomebody-else,1,2024-05-02\n")
+    deliver_labels(session, tmp_path / "told.csv", PLAIN)
+    second = snapshot_of(store)
+    plan = erase(store, PLAIN, {1: first, 2: second})
+    assert erasing.traces_left(store.folder, traces(PLAIN)) == []
+    assert sums(store) == []
+    assert 1 in plan.versions, "what was planned first is not forgotten"
+    assert sum(plan.rows().values()) == 10, "each is counted once"
+    assert len(store.read_snapshot(first)) == first.rows - 1
+    assert store.read_snapshot(second)["_row_id"].isin(plan.row_ids).sum() == 0
 
 
 def test_killed_anywhere_and_run_again_it_ends_the_same(tmp_path: Path, silent: None) -> None:
