@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from config.load import load_pipeline
 from config.schema import PipelineConfig
 from config.settings import Settings, load_settings
-from tasks.adapters.store import Store
+from tasks.adapters.store import Store, folders
 from tasks.core.errors import ConfigInvalid
 from tasks.core.privacy.keys import read_keys
 from tasks.session import Session
@@ -18,7 +18,7 @@ def open_pipeline(
 
     Raises:
         NotFound: there is no such pipeline.
-        ConfigInvalid: its file is wrong, or `as_of` has no time zone.
+        ConfigInvalid: its file is wrong or cannot be kept, or `as_of` has no time zone.
     """
     settings = settings or load_settings()
     config = load_pipeline(name, settings)
@@ -28,4 +28,7 @@ def open_pipeline(
     keys = read_keys(settings.privacy_keys.get_secret_value())
     if config.privacy.protection.names(config.columns):
         _ = keys.current  # a run that could not name anybody ends before it reads anything
-    return config, Session(Store(settings.store, name), settings.control_url, moment, run_id, keys=keys)
+    store = Store(settings.store, name)
+    if config.privacy.retention.terms:
+        folders.require_local(settings.store, "privacy.retention")  # nothing may seem to go that stays
+    return config, Session(store, settings.control_url, moment, run_id, keys=keys)

@@ -54,7 +54,14 @@ PREFERENCES: Mapping[str, str] = {
 
 
 def _absolute(path: Path) -> Path:
-    return Path(path.expanduser().absolute())
+    try:
+        return Path(path.expanduser().absolute())
+    except RuntimeError:
+        raise ValueError(f"{path.parts[0]} is the home of nobody on this machine") from None
+
+
+def _address_or_folder(store: str) -> str:
+    return store if "://" in store else str(_absolute(Path(store)))
 
 
 def _usable_home(path: Path) -> Path:
@@ -83,7 +90,7 @@ class Settings(BaseSettings):
     home: Annotated[AbsolutePath, AfterValidator(_usable_home)] = Field(Path(".keepfit"), validate_default=True)
     pipelines_dir: AbsolutePath = PROJECT / "config" / "pipelines"
     deployments_file: AbsolutePath = PROJECT / "deployments" / "prefect.yaml"
-    store: str = ""
+    store: Annotated[str, AfterValidator(_address_or_folder)] = ""
     control_url: str = ""
     privacy_keys: SecretStr = Field(SecretStr(""), description="ID:SECRET of pseudonyms; in the environment only")
     worker_limit: int = Field(4, ge=1, le=256, description="flow runs that the worker runs at the same time")
@@ -98,11 +105,12 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _fill_from_home(cls, values: dict[str, Any]) -> dict[str, Any]:
-        home = _absolute(Path(values.get("home") or ".keepfit"))
-        store = str(values.get("store") or home / "store")
-        filled = {"store": store if "://" in store else str(_absolute(Path(store)))}
-        filled["control_url"] = str(values.get("control_url") or f"sqlite:///{home / 'control.db'}")
-        return values | filled
+        try:
+            home = _absolute(Path(values.get("home") or ".keepfit"))
+        except ValueError:
+            return values  # the field tells of it
+        filled = {"store": str(home / "store"), "control_url": f"sqlite:///{home / 'control.db'}"}
+        return values | {name: str(values.get(name) or own) for name, own in filled.items()}
 
     def given(self, name: str) -> str | None:
         """The address of `prefect`, `mlflow` or `evidently` that a person set in the environment, else None."""
@@ -145,6 +153,9 @@ class Settings(BaseSettings):
         return self
 
 
+_SECRET = {name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)}
+
+
 def load_settings() -> Settings:
     """Read the settings from the environment, anew at each call. Raises ConfigInvalid naming the variable."""
     try:
@@ -153,7 +164,7 @@ def load_settings() -> Settings:
         first = error.errors(include_url=False)[0]
         field = str(first["loc"][0])
         variable = field if field.isupper() else f"KEEPFIT_{field.upper()}"
-        value = "(hidden)" if field == "privacy_keys" else without_credentials(str(first["input"]))
+        value = "(hidden)" if field in _SECRET else without_credentials(str(first["input"]))
         raise ConfigInvalid(f"{variable}={value} is not allowed: {first['msg']}; correct it") from error
 
 

@@ -13,11 +13,7 @@ from tasks.core.privacy.erasure import Plan
 
 def request(store: Store, digest: str, subject: str) -> None:
     """Write down whom an erasure is about, in the private store, so that no server is told. Raises ConfigInvalid."""
-    if not folders.is_local(store.root):
-        raise ConfigInvalid(
-            f"The store {store.root} is no folder of this machine, and erasures rewrite files in place. Take a copy to "
-            "a folder, erase there, and put it back; the object store's own old versions have to be removed, too."
-        )
+    folders.require_local(store.root, "an erasure")
     path = folders.private(store.folder / erasing.REQUESTS) / f"{digest}.request"
     path.write_text(subject, encoding="utf-8")
 

@@ -49,6 +49,19 @@ def test_what_cannot_work_is_refused_before_anything_runs(changes, told):
         made(**changes)
 
 
+def test_terms_that_an_object_store_would_not_keep_are_refused_before_anything_runs(tmp_path, monkeypatch):
+    text = (PROJECT / "config" / "pipelines" / "subscriptions.yaml").read_text("utf-8")
+    (tmp_path / "subscriptions.yaml").write_text(text + "privacy: {retention: {raw: 30d}}\n")
+    monkeypatch.setenv("KEEPFIT_PIPELINES_DIR", str(tmp_path))
+    monkeypatch.setenv("KEEPFIT_HOME", str(tmp_path / "home"))
+    open_pipeline("subscriptions", None, "run")
+    monkeypatch.setenv("KEEPFIT_STORE", "s3://ann:hunter2@bucket/keepfit")
+    with pytest.raises(ConfigInvalid, match=r"s3://bucket/keepfit .* privacy.retention rewrites files in place"):
+        open_pipeline("subscriptions", None, "run")
+    (tmp_path / "subscriptions.yaml").write_text(text)
+    open_pipeline("subscriptions", None, "run")
+
+
 def test_keys_come_from_the_environment_and_no_message_or_picture_shows_them(tmp_path, monkeypatch):
     text = (PROJECT / "config" / "pipelines" / "subscriptions.yaml").read_text("utf-8")
     named = text.replace("role: id, type: string,", "role: id, type: string, privacy: other,")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import HARDENING, PROJECT, apply_environment, environment, load_settings, stack_addresses
+from config.settings import HARDENING, PROJECT, Settings, apply_environment, environment, load_settings, stack_addresses
 from tasks.core.errors import ConfigInvalid, ServerUnavailable
 
 SERVED = {"prefect": "http://127.0.0.1:1/api", "mlflow": "http://127.0.0.1:2", "evidently": "http://127.0.0.1:3"}
@@ -65,6 +65,9 @@ def test_settings_are_read_anew_each_time(monkeypatch):
         ("KEEPFIT_WORKER_LIMIT", "0", "greater than or equal to 1"),
         ("PREFECT_API_URL", "localhost:4200", "http://"),
         ("KEEPFIT_HOME", "odd?name", "must not contain ?"),
+        ("KEEPFIT_HOME", "~nobody-here/x", "~nobody-here is the home of nobody"),
+        ("KEEPFIT_STORE", "~nobody-here/x", "~nobody-here is the home of nobody"),
+        ("KEEPFIT_DEPLOYMENTS_FILE", "~nobody-here/x", "~nobody-here is the home of nobody"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(monkeypatch, variable, value, said):
@@ -80,6 +83,14 @@ def test_a_password_in_a_refused_address_is_not_shown(monkeypatch):
     with pytest.raises(ConfigInvalid) as caught:
         load_settings()
     assert "PREFECT_API_URL=server/api is" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", [name for name in Settings.model_fields if name.endswith(("keys", "token"))])
+def test_a_refused_secret_is_not_shown(monkeypatch, name):
+    monkeypatch.setattr("config.settings.Settings", lambda: Settings(**{name: ["hunter2"]}))
+    with pytest.raises(ConfigInvalid, match=f"KEEPFIT_{name.upper()}=.hidden") as caught:
+        load_settings()
+    assert "hunter2" not in str(caught.value)
 
 
 def test_no_server_names_the_variable_and_the_next_command(monkeypatch):

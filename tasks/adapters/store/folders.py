@@ -14,12 +14,23 @@ from tempfile import mkstemp
 from typing import IO
 from urllib.parse import unquote, urlsplit
 
+from tasks.core.addresses import without_credentials
 from tasks.core.errors import ConfigInvalid, TransientError
 
 
 def is_local(root: str) -> bool:
     """True for a path and for a file:// address."""
     return "://" not in root or root.startswith("file://")
+
+
+def require_local(root: str, what: str) -> None:
+    """Raise ConfigInvalid where the store is no folder of this machine, and `what` would rewrite files in place."""
+    if not is_local(root):
+        raise ConfigInvalid(
+            f"The store {without_credentials(root)} is no folder of this machine, and {what} rewrites files in place. "
+            "Take a copy to a folder, do it there, and put it back; the object store's own old versions have to be "
+            "removed, too."
+        )
 
 
 def require_plain(root: str, pipeline: str) -> None:
