@@ -1,8 +1,6 @@
 """What `keepfit new` writes loads, takes the rows that it was made from, and says why each column is what it is."""
 
-import os
 from datetime import timedelta
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,6 +17,7 @@ from tasks.core import sample
 from tasks.core.columns import convert
 from tasks.core.errors import ConfigInvalid
 from tasks.core.profile import profile
+from tests.real_data import real_texts
 
 
 def awkward(rows=2000, days=120, seed=0):
@@ -171,10 +170,7 @@ def test_a_comment_is_one_line(text):
 
 
 def test_bike_sharing_leaks_are_left_out_with_their_reason(tmp_path):
-    folder = os.environ.get("KEEPFIT_REAL_DATA")
-    if not folder:
-        pytest.skip("KEEPFIT_REAL_DATA is not set: it names the folder that holds bike_sharing")
-    frame = pd.read_csv(Path(folder) / "bike_sharing/hour.csv", dtype=str, keep_default_na=False)
+    frame = real_texts("bike_sharing/hour.csv")
     text, config = made(tmp_path, frame, "cnt", "dteday")
     assert convert(frame, config.columns).faults == {}
     assert text.count("LEAK: casual + registered add up to the target") == 2

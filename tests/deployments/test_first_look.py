@@ -4,7 +4,6 @@ import logging
 import os
 from collections import Counter
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -17,6 +16,7 @@ from tasks.core.errors import ConfigInvalid, DataRejected
 from tasks.session import Session
 from tasks.verification import _check_batches
 from tests.corpus.messy import MESSY, REPEATED, ROWS
+from tests.real_data import real_file
 
 NOW = datetime(2024, 2, 1, tzinfo=UTC)
 
@@ -134,12 +134,8 @@ def test_what_no_pipeline_can_be_made_of_is_said_with_what_to_do(tmp_path):
 
 
 def test_chicago_taxi_is_taken_in_without_code(tmp_path, ingest):
-    folder = os.environ.get("KEEPFIT_REAL_DATA")
-    if not folder:
-        pytest.skip("KEEPFIT_REAL_DATA is not set: it names the folder that holds chicago_taxi")
-    found, text = first_look(
-        "trial", Path(folder) / "chicago_taxi/data.csv", "tips", "trip_start_timestamp", None, None
-    )
+    trips = real_file("chicago_taxi/data.csv")
+    found, text = first_look("trial", trips, "tips", "trip_start_timestamp", None, None)
     (tmp_path / "trial.yaml").write_text(text, "utf-8")
     told, _ = ingest(load_file(tmp_path / "trial.yaml"))
     (one,) = told

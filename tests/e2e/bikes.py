@@ -4,15 +4,14 @@ What must come of it stands in test_bikes.
 """
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
+from tests.real_data import real_texts
 
-REAL = os.environ.get("KEEPFIT_REAL_DATA")
+HOURS = "bike_sharing/hour.csv"
 MEASURE = """
 import json, sys
 from pathlib import Path
@@ -48,9 +47,7 @@ def live(folder: Path) -> dict[str, Any]:
     """Monthly errors of the loop's champion and of the model of 2011, and the promotions, after two years of files."""
     from tests.e2e.conftest import clean_environment, keepfit
 
-    if not REAL:
-        return {}
-    hours = pd.read_csv(Path(REAL) / "bike_sharing" / "hour.csv", dtype=str, keep_default_na=False)
+    hours = real_texts(HOURS)
     source, pipelines = folder / "bikes", folder / "pipelines"
     for made in (source, pipelines):
         made.mkdir(parents=True)

@@ -10,15 +10,15 @@ import pytest
 
 from deployments.render import FLOWS
 from tests.e2e import early
-from tests.e2e.bikes import REAL
+from tests.e2e.bikes import HOURS
+from tests.real_data import real_file
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture(scope="module")
 def bikes(request: pytest.FixtureRequest) -> dict[str, Any]:
-    if not REAL:
-        pytest.skip("KEEPFIT_REAL_DATA is not set: the folder that holds bike_sharing/hour.csv")
+    real_file(HOURS)
     return early.outcome(request.session, "bikes")
 
 

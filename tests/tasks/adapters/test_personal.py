@@ -1,6 +1,5 @@
 """Detectors find identifiers in values, and leave ids, amounts, clocks and real tables alone."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +11,8 @@ from stdnum.pl.pesel import calc_check_digit
 from tasks.adapters import personal
 from tasks.core.columns import Column
 from tasks.core.sample import files, generate
+from tests.real_data import real_texts
 
-REAL = os.environ.get("KEEPFIT_REAL_DATA")
 PERSONAL = [
     ("mail", "ada.lovelace@example.org"),
     ("mail", "please write to Ada.Lovelace+x@mail.example.co.uk, soon"),
@@ -98,10 +97,9 @@ def test_the_sample_holds_nothing_personal() -> None:
             assert {c: personal.find(frame[c], c) for c in frame if personal.find(frame[c], c)} == {}, path.name
 
 
-@pytest.mark.skipif(not REAL, reason="KEEPFIT_REAL_DATA does not name the folder of real data")
 @pytest.mark.parametrize("name", ["bike_sharing/hour.csv", "chicago_taxi/data.csv"])
 def test_real_tables_without_people_are_left_alone(name: str) -> None:
-    frame = pd.read_csv(Path(REAL or "") / name, dtype=str, keep_default_na=False)
+    frame = real_texts(name)
     assert {c: list(found) for c in frame if (found := personal.find(frame[c], c))} == {}
 
 

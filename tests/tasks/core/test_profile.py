@@ -1,8 +1,5 @@
 """A first look finds what a person would want to know, on traps of our own and on real data: ids, clocks, leaks."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +9,7 @@ from hypothesis import strategies as st
 from tasks.core import sample
 from tasks.core.errors import ConfigInvalid, DataRejected
 from tasks.core.profile import profile
+from tests.real_data import real_texts
 
 ROWS = 600
 
@@ -283,15 +281,8 @@ def test_without_a_time_it_says_so():
     assert "--time" in found.warnings[0]
 
 
-def real(relative):
-    folder = os.environ.get("KEEPFIT_REAL_DATA")
-    if not folder:
-        pytest.skip("KEEPFIT_REAL_DATA is not set: it names the folder that holds bike_sharing and chicago_taxi")
-    return pd.read_csv(Path(folder) / relative, dtype=str, keep_default_na=False)
-
-
 def test_bike_sharing():
-    found = profile(real("bike_sharing/hour.csv"), "cnt", "dteday")
+    found = profile(real_texts("bike_sharing/hour.csv"), "cnt", "dteday")
     assert found.column("dteday").hours_from == "hr"
     assert (found.problem, str(found.end)) == ("regression", "2012-12-31 23:00:00+00:00")
     ignored = {c.name for c in found.columns if c.role == "ignore"}
@@ -300,7 +291,7 @@ def test_bike_sharing():
 
 
 def test_chicago_taxi():
-    found = profile(real("chicago_taxi/data.csv"), "tips", "trip_start_timestamp")
+    found = profile(real_texts("chicago_taxi/data.csv"), "tips", "trip_start_timestamp")
     assert found.column("trip_start_timestamp").format == "epoch_seconds"
     assert {c.name for c in found.columns if c.role == "ignore"} == {"pickup_census_tract"}
     assert found.column("payment_type").type == found.column("company").type == "category"

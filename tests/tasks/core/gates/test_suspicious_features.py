@@ -1,13 +1,10 @@
 """A feature that holds the answer is named; sound features pass, and what cannot be looked at is unknown."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
-import pytest
 
 from tasks.core.gates import SuspiciousFeatures, misfit
+from tests.real_data import real_file
 from tests.tasks.core.gates.evidence import FAIL, PASS, UNKNOWN, evidence
 
 
@@ -37,10 +34,7 @@ def test_columns_that_add_up_to_the_target_are_named():
 
 
 def test_bike_sharing_is_seen_through():
-    folder = os.environ.get("KEEPFIT_REAL_DATA")
-    if not folder:
-        pytest.skip("KEEPFIT_REAL_DATA is not set: it names the folder that holds bike_sharing")
-    hours = pd.read_csv(Path(folder) / "bike_sharing" / "hour.csv").iloc[-2000:].reset_index(drop=True)
+    hours = pd.read_csv(real_file("bike_sharing/hour.csv")).iloc[-2000:].reset_index(drop=True)
     sound = ["season", "hr", "weekday", "workingday", "weathersit", "temp", "hum", "windspeed"]
 
     def judged(names):
