@@ -4,13 +4,11 @@ Real registry, store, journal and leases (benchmarks.ground); the flows' own cod
 """
 
 import contextlib
-import itertools
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from benchmarks.failing import failing
 from benchmarks.ground import PIPELINE, SECOND
 from flows import approval as flow
 from flows import monitoring, promotion
@@ -18,8 +16,9 @@ from tasks import session
 from tasks.adapters import registry
 from tasks.adapters.journal import Journal
 from tasks.adapters.store import Store
-from tasks.core.errors import ApprovalRefused, InvariantBroken, KeepfitError, NotFound
+from tasks.core.errors import ApprovalRefused, InvariantBroken, NotFound
 from tasks.reconciliation import reconcile
+from tests.flows.faults import each_failure
 from tests.tasks.test_promotion import registered_file
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -211,13 +210,11 @@ def test_four_eyes_are_two_peoples(ground):
 @pytest.mark.parametrize("mode", ["for good", "answer lost"])
 @pytest.mark.parametrize("vendor", ["registry", "journal"])
 def test_whatever_fails_in_between_nothing_moves_without_its_receipt_and_the_next_run_ends_it(ground, vendor, mode):
-    for at in itertools.count(1, {"registry": 5, "journal": 25}[vendor]):
-        ground.restore("proposed")
-        with ground.run(), failing(vendor, at, mode) as injection, contextlib.suppress(KeepfitError):
-            flow.approval_flow.fn(PIPELINE, number(ground), "Ada", "a drill", "approve", "")
-        if not injection.fired:
-            assert at > 1, "the vendor is not asked at all"
-            return
+    def approve():
+        flow.approval_flow.fn(PIPELINE, number(ground), "Ada", "a drill", "approve", "")
+
+    step = {"registry": 5, "journal": 25}[vendor]
+    for injection in each_failure(ground, "proposed", vendor, mode, approve, step=step):
         champion, receipts = registry.champion_of(PIPELINE).number, outcomes(ground).count("promoted")
         assert champion == 1 or receipts == 2, f"{injection.where}: an alias without a receipt"
         with contextlib.suppress(ApprovalRefused):

@@ -3,23 +3,21 @@
 Real registry, store, journal and leases (benchmarks.ground); the flows' own code, without Prefect around it.
 """
 
-import contextlib
-import itertools
+from functools import partial
 
 import pytest
 
-from benchmarks.failing import failing
-from benchmarks.ground import DAY, PIPELINE, SECOND, START, _register, prepare
+from benchmarks.ground import DAY, PIPELINE, SECOND, START, _register
 from config.load import load_pipeline
 from config.settings import load_settings
 from flows import cycle, monitoring, promotion
 from tasks import evidence, training
 from tasks.adapters import registry
 from tasks.core import championship
-from tasks.core.errors import KeepfitError
 from tasks.core.results import Verdict
 from tasks.promotion import find_challenger, judge_candidate
 from tasks.versions import facts_of
+from tests.flows.faults import each_failure
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -29,9 +27,9 @@ GATES = f"gates: [{{kind: sanity}}, {{kind: beats_dummy}}, {DUEL}, {{kind: clean
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory):
+def prepared(whole):
     """Version 3 is of day 80, and its 300 evaluation rows are too few for the duel."""
-    ground = prepare(tmp_path_factory.mktemp("ground"))
+    ground = whole
     with ground.inside(), ground.run():
         ground.restore("whole")
         path = ground.home / f"{PIPELINE}.yaml"
@@ -74,13 +72,8 @@ def test_a_check_promotes_who_has_waited_when_the_rows_have_come_and_trains_noth
 @pytest.mark.parametrize("vendor", ["registry", "journal", "store"])
 def test_whatever_fails_while_a_challenger_is_judged_it_is_promoted_once_and_with_its_receipt(ground, vendor, mode):
     """Every seventh call of the whole check, of which the judgement is the beginning."""
-    for at in itertools.count(1, 7):
-        ground.restore("waiting")
-        with ground.run(), failing(vendor, at, mode) as injection, contextlib.suppress(KeepfitError):
-            monitoring.monitoring_flow.fn(PIPELINE, SECOND)
-        if not injection.fired:
-            assert at > 1, "the vendor is not asked at all"
-            return
+    run = partial(monitoring.monitoring_flow.fn, PIPELINE, SECOND)
+    for injection in each_failure(ground, "waiting", vendor, mode, run, step=7):
         champion, receipts = registry.champion_of(PIPELINE).number, promotions(ground).count((3, "promoted"))
         assert champion == 1 or receipts == 1, f"{injection.where}: an alias without a receipt"
         with ground.run():

@@ -3,23 +3,22 @@
 Real registry, store, journal and leases (benchmarks.ground); the flows' own code, without Prefect around it.
 """
 
-import contextlib
-import itertools
 from datetime import timedelta
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.failing import failing
 from benchmarks.ground import DAY, PIPELINE, SECOND, _deliver
 from flows import monitoring, promotion, rollback, scoring
 from tasks import probation, reconciliation
 from tasks.adapters import registry, tracking
 from tasks.core import explanation
 from tasks.core.championship import reign
-from tasks.core.errors import KeepfitError, NotFound
+from tasks.core.errors import NotFound
 from tasks.core.invariants import receipt_passes
+from tests.flows.faults import each_failure
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -164,13 +163,9 @@ def test_a_champion_before_that_cannot_be_loaded_stops_no_scoring(ground, monkey
 @pytest.mark.parametrize("mode", ["for good", "answer lost"])
 @pytest.mark.parametrize("vendor", ["registry", "journal"])
 def test_whatever_fails_meanwhile_the_next_run_ends_it_and_it_is_taken_back_once(ground, vendor, mode):
-    for at in itertools.count(2, {"registry": 5, "journal": 25}[vendor]):
-        ground.restore("turned")
-        with ground.run(), failing(vendor, at, mode) as injection, contextlib.suppress(KeepfitError):
-            monitoring.monitoring_flow.fn(PIPELINE, LATER)
-        if not injection.fired:
-            assert at > 2, "the vendor is not asked at all"
-            return
+    step = {"registry": 5, "journal": 25}[vendor]
+    run = partial(monitoring.monitoring_flow.fn, PIPELINE, LATER)
+    for injection in each_failure(ground, "turned", vendor, mode, run, first=2, step=step):
         with ground.run():
             reconciliation.reconcile.fn(ground.session(LATER))
         with ground.run():

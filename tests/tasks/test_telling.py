@@ -17,7 +17,7 @@ from tasks.adapters.store import Store
 from tasks.core.alerting import Policy
 from tasks.core.incidents import incidents_of
 from tasks.session import Session
-from tests.tasks.adapters.receivers import mail_server, webhook
+from tests.tasks.adapters.receivers import mailbox, webhook
 from tests.tasks.core.troubles import HOUR, START, TROUBLE, decision
 
 POLICY = Policy(at_once=(*Policy().at_once, *Policy().digest), digest=(), cooldown="2h")
@@ -33,10 +33,7 @@ def web(monkeypatch):
 
 @pytest.fixture
 def post(monkeypatch):
-    with mail_server() as kept:
-        monkeypatch.setenv("KEEPFIT_ALERT_SMTP", f"smtp+plain://127.0.0.1:{kept.port}")
-        monkeypatch.setenv("KEEPFIT_ALERT_FROM", "keepfit@example.org")
-        monkeypatch.setenv("KEEPFIT_ALERT_TO", "a@example.org")
+    with mailbox(monkeypatch, "a@example.org") as kept:
         yield kept
 
 

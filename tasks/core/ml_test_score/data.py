@@ -3,7 +3,7 @@
 import json
 
 from tasks.core.ml_test_score.known import Known
-from tasks.core.ml_test_score.points import Point, Question, gate_point, nothing
+from tasks.core.ml_test_score.points import Point, Question, by_gate, nothing
 
 
 def _schema(known: Known) -> Point:
@@ -31,7 +31,10 @@ def _meta(known: Known) -> Point:
     if found is not None:
         told = "only columns with the role feature get in, and each was looked at for a leak"
         return Point(1.0, told, known.explains(found))
-    return Point(0.5, "only columns with the role feature get in; the gate suspicious_features is not in the file")
+    return Point(
+        0.5,
+        "only columns with the role feature get in; the gate suspicious_features was not passed, or is not in the file",
+    )
 
 
 def _private(known: Known) -> Point:
@@ -50,9 +53,6 @@ TESTS = (
     Question(
         "Data 7",
         "All input feature code is tested",
-        lambda known: gate_point(
-            known, "clean_process", 0.5, "one function makes the features everywhere; Keepfit's own tests test it",
-            "the version was not asked again in a process of its own",
-        ),
+        by_gate("clean_process", "one function makes the features everywhere; Keepfit's own tests test it", 0.5),
     ),
 )  # fmt: skip

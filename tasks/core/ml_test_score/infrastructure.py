@@ -1,7 +1,7 @@
 """The ML Test Score's tests of infrastructure (Breck et al. 2017, table III)."""
 
 from tasks.core.ml_test_score.known import Known
-from tasks.core.ml_test_score.points import Point, Question, gate_point, nothing
+from tasks.core.ml_test_score.points import Point, Question, by_gate, nothing
 
 _LOOP = ("training", "promotion", "scoring", "monitoring")
 _RECORDS = ("keepfit.snapshot", "keepfit.recipe", "keepfit.lock", "keepfit.code_digest")
@@ -56,10 +56,7 @@ TESTS = (
     Question(
         "Infra 6",
         "Models are canaried before serving",
-        lambda known: gate_point(
-            known, "clean_process", 0.5, "loaded and asked in a process of its own; not with real traffic",
-            "the gate clean_process is not in the file",
-        ),
+        by_gate("clean_process", "loaded and asked in a process of its own; not with real traffic", 0.5),
     ),
     Question("Infra 7", "Serving models can be rolled back", _rolled_back),
 )  # fmt: skip

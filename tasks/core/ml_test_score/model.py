@@ -1,9 +1,10 @@
 """The ML Test Score's tests of model development (Breck et al. 2017, table II)."""
 
 from tasks.core.ml_test_score.known import Known
-from tasks.core.ml_test_score.points import Point, Question, gate_point, nothing
+from tasks.core.ml_test_score.points import Point, Question, by_gate, nothing
 
 _MANY = 3
+_GAPS = "the gaps between protected groups are within their limit"
 
 
 def _reviewed(known: Known) -> Point:
@@ -42,20 +43,7 @@ def _simpler(known: Known) -> Point:
     if "linear" in known.setup.families and len(known.setup.families) > 1:
         told, passed = "a linear family was in the search, and a guess in the gates", known.passed("beats_dummy")
         return Point(1.0 if passed else 0.5, told, known.explains(passed) if passed else "the run's nested runs")
-    return gate_point(known, "beats_dummy", 0.5, "it beats a guess; no linear family was tried", "no simpler model")
-
-
-def _slices(known: Known) -> Point:
-    return gate_point(
-        known, "slices", 1.0, "every slice was held against its limit", "the gate slices is not in the file"
-    )
-
-
-def _inclusion(known: Known) -> Point:
-    return gate_point(
-        known, "groups", 1.0, "the gaps between protected groups are within their limit",
-        "the gate groups is not in the file",
-    )  # fmt: skip
+    return by_gate("beats_dummy", "it beats a guess; no linear family was tried", 0.5)(known)
 
 
 TESTS = (
@@ -64,6 +52,10 @@ TESTS = (
     Question("Model 3", "All hyperparameters have been tuned", _tuned),
     Question("Model 4", "The impact of model staleness is known", _staleness),
     Question("Model 5", "A simpler model is not better", _simpler),
-    Question("Model 6", "Quality is sufficient on important data slices", _slices),
-    Question("Model 7", "The model is tested for considerations of inclusion", _inclusion),
+    Question(
+        "Model 6",
+        "Quality is sufficient on important data slices",
+        by_gate("slices", "every slice was held against its limit"),
+    ),
+    Question("Model 7", "The model is tested for considerations of inclusion", by_gate("groups", _GAPS)),
 )

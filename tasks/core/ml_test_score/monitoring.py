@@ -1,7 +1,11 @@
 """The ML Test Score's tests of monitoring (Breck et al. 2017, table IV)."""
 
 from tasks.core.ml_test_score.known import Known
-from tasks.core.ml_test_score.points import Point, Question, gate_point, nothing
+from tasks.core.ml_test_score.points import Point, Question, by_gate, nothing
+
+_SAME = "the stored model predicts of the same rows what it did at its training"
+_SANE = "no missing, infinite, constant or impossible prediction; scoring sets such rows aside"
+_HELD = "latency, size and memory are held against the champion's"
 
 
 def _dependencies(known: Known) -> Point:
@@ -20,13 +24,6 @@ def _invariants(known: Known) -> Point:
     return Point(1.0, "each window of what it scores is held against what it learnt from", known.explains(checks[-1]))
 
 
-def _skew(known: Known) -> Point:
-    return gate_point(
-        known, "clean_process", 1.0, "the stored model predicts of the same rows what it did at its training",
-        "the gate clean_process is not in the file",
-    )  # fmt: skip
-
-
 def _stale(known: Known) -> Point:
     checks = [e for e in known.of("monitoring", version=known.version) if "champion_age_s" in e.decision.evidence]
     if not checks:
@@ -34,20 +31,6 @@ def _stale(known: Known) -> Point:
     if "age" in known.setup.watches:
         return Point(1.0, "a trigger asks for a retraining at an age", known.explains(checks[-1]))
     return Point(0.5, "its age stands in every check; no trigger acts on it", known.explains(checks[-1]))
-
-
-def _stable(known: Known) -> Point:
-    return gate_point(
-        known, "sanity", 1.0, "no missing, infinite, constant or impossible prediction; scoring sets such rows aside",
-        "the gate sanity is not in the file",
-    )  # fmt: skip
-
-
-def _resources(known: Known) -> Point:
-    return gate_point(
-        known, "resources", 1.0, "latency, size and memory are held against the champion's",
-        "the gate resources is not in the file",
-    )  # fmt: skip
 
 
 def _quality(known: Known) -> Point:
@@ -59,9 +42,9 @@ def _quality(known: Known) -> Point:
 TESTS = (
     Question("Monitor 1", "Dependency changes result in notification", _dependencies),
     Question("Monitor 2", "Data invariants hold for inputs", _invariants),
-    Question("Monitor 3", "Training and serving are not skewed", _skew),
+    Question("Monitor 3", "Training and serving are not skewed", by_gate("clean_process", _SAME)),
     Question("Monitor 4", "Models are not too stale", _stale),
-    Question("Monitor 5", "Models are numerically stable", _stable),
-    Question("Monitor 6", "Computing performance has not regressed", _resources),
+    Question("Monitor 5", "Models are numerically stable", by_gate("sanity", _SANE)),
+    Question("Monitor 6", "Computing performance has not regressed", by_gate("resources", _HELD)),
     Question("Monitor 7", "Prediction quality has not regressed", _quality),
 )

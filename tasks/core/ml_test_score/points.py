@@ -29,7 +29,13 @@ def nothing(why: str) -> Point:
     return Point(0.0, why)
 
 
-def gate_point(known: Known, gate: str, worth: float, why: str, otherwise: str) -> Point:
+def by_gate(gate: str, why: str, worth: float = 1.0) -> Callable[[Known], Point]:
     """Earned where the version passed the gate in its newest judgement."""
-    entry = known.passed(gate)
-    return nothing(otherwise) if entry is None else Point(worth, why, known.explains(entry))
+
+    def earn(known: Known) -> Point:
+        entry = known.passed(gate)
+        if entry is None:
+            return nothing(f"the gate {gate} was not passed, or is not in the file")
+        return Point(worth, why, known.explains(entry))
+
+    return earn

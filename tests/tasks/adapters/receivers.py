@@ -69,6 +69,16 @@ def mail_server():
 
 
 @contextmanager
+def mailbox(monkeypatch, recipients):
+    """A mail server that alerts are sent to."""
+    with mail_server() as kept:
+        monkeypatch.setenv("KEEPFIT_ALERT_SMTP", f"smtp+plain://127.0.0.1:{kept.port}")
+        monkeypatch.setenv("KEEPFIT_ALERT_FROM", "keepfit@example.org")
+        monkeypatch.setenv("KEEPFIT_ALERT_TO", recipients)
+        yield kept
+
+
+@contextmanager
 def _serving(server, kept):
     server.daemon_threads = True
     kept.port = server.server_address[1]

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from tasks.adapters.notifiers import AppriseUrl, Log, Mail, Notifier, PrefectEvent, Webhook
 from tasks.core.alerting import Notice
 from tasks.core.errors import ConfigInvalid, KeepfitError, ServerUnavailable
-from tests.tasks.adapters.receivers import mail_server, webhook
+from tests.tasks.adapters.receivers import mailbox, webhook
 
 NOTICE = Notice("p", "opened", ("broken data/#1",), "[keepfit] p: broken data", "What <happened> & why: x\nNext: look")
 TAKES = TypeAdapter(Notifier)
@@ -28,10 +28,7 @@ def web(monkeypatch):
 
 @pytest.fixture
 def post(monkeypatch):
-    with mail_server() as kept:
-        monkeypatch.setenv("KEEPFIT_ALERT_SMTP", f"smtp+plain://127.0.0.1:{kept.port}")
-        monkeypatch.setenv("KEEPFIT_ALERT_FROM", "keepfit@example.org")
-        monkeypatch.setenv("KEEPFIT_ALERT_TO", "a@example.org, b@example.org")
+    with mailbox(monkeypatch, "a@example.org, b@example.org") as kept:
         yield kept
 
 
