@@ -8,11 +8,12 @@ from prefect import flow
 
 from config.schema import PipelineConfig
 from config.settings import load_settings
+from config.setup import setup_of
 from flows.naming import is_step, run_name
 from flows.probation import watch
 from flows.promotion import reconsider
 from flows.running import begin_run
-from tasks import estimating, monitoring, promotion, reporting
+from tasks import carding, estimating, monitoring, promotion, reporting
 from tasks.adapters.registry import ModelVersion
 from tasks.core import dossiers, relooks
 from tasks.core.championship import PROMOTED
@@ -81,6 +82,8 @@ def _check(config: PipelineConfig, session: Session, champion: ModelVersion) -> 
         monitoring.start_retraining(session, decision)
     links = {**report_link(path), **version_links(session.pipeline, champion.number, champion.run_id)}
     page = dossiers.monitoring_page(decision, (*seen.checks().values(), *again), seen.columns, links)
+    with reporting.only_shown():
+        carding.write_card(session, champion, setup_of(config))
     reporting.show_page("monitoring", session.pipeline, page)
     return decision.outcome, decision.reason
 

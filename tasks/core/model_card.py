@@ -27,7 +27,8 @@ def model_card(known: Known, *, brief: bool = False) -> str:
         *([] if brief else [_section("Life so far", _life(known))]),
     ]
     title = f"Model card: {known.pipeline}, version {known.version}"
-    return page(title, f"{_judged(known)} Written from records; anew: `keepfit card {known.pipeline}`.", parts)
+    until = f" up to {known.entries[-1].recorded_at:%Y-%m-%d %H:%M} UTC" if known.entries else ""
+    return page(title, f"{_judged(known)} Written from records{until}; anew: `keepfit card {known.pipeline}`.", parts)
 
 
 def _judged(known: Known) -> str:

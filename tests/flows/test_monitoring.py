@@ -1,0 +1,58 @@
+"""What a check sees stands on the version's page in MLflow too; a page that cannot be written changes nothing."""
+
+import mlflow
+import pytest
+
+from benchmarks.ground import PIPELINE, SECOND
+from config.load import load_pipeline
+from config.settings import load_settings
+from config.setup import setup_of
+from flows import monitoring
+from tasks import carding
+from tasks.adapters import registry
+from tasks.core.errors import ServerUnavailable
+from tasks.core.ml_test_score import ml_test_score
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+@pytest.fixture
+def ground(whole):
+    with whole.inside():
+        whole.restore("whole")
+        yield whole
+
+
+def check(ground):
+    with ground.run():
+        return monitoring.monitoring_flow.fn(PIPELINE, SECOND)
+
+
+def test_after_a_check_the_versions_page_holds_what_the_check_has_seen(ground):
+    session, setup = ground.session(SECOND), setup_of(load_pipeline(PIPELINE, load_settings()))
+    before = ml_test_score(carding.known_of(session, registry.champion_of(PIPELINE), setup))
+    assert before.points["monitoring"]["Monitor 2"].worth == 0, "it was not watched yet"
+    check(ground)
+    champion = registry.champion_of(PIPELINE)
+    after = ml_test_score(carding.known_of(session, champion, setup))
+    assert after.points["monitoring"]["Monitor 2"].worth == 1
+    assert float(champion.tags["keepfit.ml_test_score"]) == after.score
+    (entry,) = session.journal.entries("monitoring")
+    shown = mlflow.MlflowClient().get_model_version(PIPELINE, str(champion.number)).description
+    assert f"up to {entry.recorded_at:%Y-%m-%d %H:%M} UTC" in shown
+    card = mlflow.artifacts.load_text(f"runs:/{champion.run_id}/card/model_card.md")
+    assert (
+        f"| Monitor 2 | Data invariants hold for inputs | 1 | {after.points['monitoring']['Monitor 2'].why} |" in card
+    )
+
+
+def test_a_page_that_cannot_be_written_is_told_and_the_decision_stands(ground, monkeypatch):
+    def down(*_):
+        raise ServerUnavailable("no answer")
+
+    told = check(ground)
+    ground.restore("whole")
+    monkeypatch.setattr(registry, "describe_version", down)
+    assert check(ground) == told
+    assert [e.decision.outcome for e in ground.session(SECOND).journal.entries("monitoring")] == [told[0]]
+    assert "what was decided stands, and could not be shown: no answer" in ground.alerts
