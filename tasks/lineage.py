@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.adapters import registry
 from tasks.core.championship import changes_of
+from tasks.core.columns import Column
 from tasks.core.errors import KeepfitError, NotFound
 from tasks.core.features import EVENT_TIME, ROW_ID
+from tasks.core.privacy.erasure import Traces
 from tasks.core.results import JournalEntry
 from tasks.session import Session
 from tasks.versions import facts_of
@@ -17,18 +19,40 @@ if TYPE_CHECKING:
 Step = tuple[str, str]
 
 
+def row_named(session: Session, columns: Sequence[Column], name: str) -> str:
+    """The id of the row that somebody names: by that id, or by the value of the pipeline's id column as delivered.
+
+    Raises NotFound where there is no such row, neither delivered nor asked about online.
+    """
+    import pyarrow.compute as pc
+
+    ids = [column for column in columns if column.role == "id"]
+    known = {name}
+    if len(ids) == 1:
+        known |= Traces.of(name, ids[0].privacy, session.keys, (ids[0].name,), is_id=True).row_ids
+    for table in ("events", "requests"):
+        found = session.store.read(table, [ROW_ID], pc.field(ROW_ID).isin(sorted(known)))
+        if len(found):
+            return str(found[ROW_ID].iloc[0])
+    raise NotFound(
+        f"{session.pipeline} has no accepted row {name!r}. Name it by the value of its id column, or as it stands in "
+        "the column _row_id of the tables events and predictions; refused rows stand in quarantine, by delivery and "
+        "line."
+    )
+
+
 def lineage_of(session: Session, row: str) -> list[Step]:
     """The steps from a row back to its file and from each of its predictions back to the files that taught the model.
 
-    Raises NotFound where no accepted row has this id. What a server does not tell now is named as not known.
+    `row` is the row's id, see `row_named`. What a server does not tell now is named as not known.
     """
-    events = _where(session, "events", [ROW_ID, EVENT_TIME, "_batch_id", "_ingested_at"], ROW_ID, row)
-    if events.empty:
-        raise NotFound(
-            f"{session.pipeline} has no accepted row {row!r}. Row ids stand in the column _row_id of the tables events "
-            "and predictions; refused rows stand in quarantine, by delivery and line."
-        )
-    steps: list[Step] = []
+    standing = [ROW_ID, EVENT_TIME, "_batch_id", "_ingested_at"]
+    events = _where(session, "events", standing, ROW_ID, row)
+    asked = _where(session, "requests", standing, ROW_ID, row)
+    steps: list[Step] = [
+        ("request", f"{row}, asked about online in {one['_batch_id']}, {one['_ingested_at']:%Y-%m-%d %H:%M} UTC")
+        for one in asked.sort_values("_ingested_at").to_dict("records")
+    ]
     for event in events.sort_values("_ingested_at").to_dict("records"):
         taken = f"taken in {event['_ingested_at']:%Y-%m-%d %H:%M}"
         told = f"{row}, event of {event[EVENT_TIME]:%Y-%m-%d %H:%M:%S} UTC, {taken}"
@@ -50,8 +74,6 @@ def lineage_of(session: Session, row: str) -> list[Step]:
 def _where(session: Session, table: str, columns: Sequence[str], name: str, value: str) -> "pd.DataFrame":
     import pyarrow.compute as pc
 
-    if not session.store.exists(table):
-        return session.store.read(table, columns)
     return session.store.read(table, columns, pc.field(name) == value)
 
 

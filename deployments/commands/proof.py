@@ -46,7 +46,8 @@ def timeline(
 
 
 def lineage(
-    pipeline: Pipeline, row: Annotated[str, typer.Argument(help="The row's id, as in the predictions.")]
+    pipeline: Pipeline,
+    row: Annotated[str, typer.Argument(help="The value of the row's id, or its _row_id as in the predictions.")],
 ) -> None:
     """Follow a row to its raw file, and each of its predictions to version, run, snapshot and deliveries."""
     from rich.console import Console
@@ -56,12 +57,12 @@ def lineage(
     from config.settings import apply_environment, load_settings
 
     apply_environment(load_settings())
-    _, session = open_pipeline(pipeline, None, "reading")
-    from tasks.lineage import lineage_of
+    config, session = open_pipeline(pipeline, None, "reading")
+    from tasks.lineage import lineage_of, row_named
 
     table = Table("step")
     table.add_column("record", overflow="fold")
-    for name, told in lineage_of(session, row):
+    for name, told in lineage_of(session, row_named(session, config.columns, row)):
         table.add_row(name, told)
     Console().print(table)
 

@@ -77,9 +77,10 @@ def row_of(visitor: Visitor, text: str) -> Locator:
 
 def test_every_address_that_the_demo_prints_opens(demo: Demo, visitor: Visitor) -> None:
     told = demo.output.split("Where to look", 1)[1]
-    addresses = re.findall(r"^ +(\w+) +(http://\S+)", told, re.MULTILINE)
-    assert [name for name, _ in addresses] == ["Prefect", "MLflow", "Evidently", "Worker"]
-    for (_, address), text in zip(addresses, ("Runs", "subscriptions", "subscriptions", "keepfit"), strict=True):
+    addresses = re.findall(r"^ +(\w+) +(\w+://\S+)", told, re.MULTILINE)
+    assert [name for name, _ in addresses] == ["Prefect", "MLflow", "Evidently", "Board", "Worker"]
+    shown = ("Runs", "subscriptions", "subscriptions", "is champion", "keepfit")
+    for (_, address), text in zip(addresses, shown, strict=True):
         answer = visitor.page.goto(address)
         assert answer is None or answer.status == 200, address
         visitor.sees(text)

@@ -16,11 +16,14 @@ from tasks.adapters import provenance, registry, tracking
 from tasks.adapters.store import Store
 from tasks.carding import known_of
 from tasks.core import reproduction as rules
+from tasks.core.batches import row_id_of
+from tasks.core.columns import Column
 from tasks.core.errors import NotFound
 from tasks.core.estimators import Linear
 from tasks.core.features import Features
 from tasks.core.fitting import Recipe
 from tasks.core.ml_test_score import Setup, ml_test_score
+from tasks.core.privacy.keys import canonical, read_keys
 from tasks.core.reproduction import Records
 from tasks.core.results import Decision, Verdict
 from tasks.core.splits import Split
@@ -170,8 +173,27 @@ def test_a_row_is_followed_to_its_raw_file_and_its_prediction_to_what_taught_the
     assert told["version"] == f"{version.number}, champion by decision 2, SHA-256 {version.sha256[:12]}…"
     assert told["training batches"] == "2026.csv"
     assert lineage.lineage_of(session, "r8")[-1] == ("prediction", "none: no version has scored this row")
-    with pytest.raises(NotFound, match="no accepted row 'r-1'"):
-        lineage.lineage_of(session, "r-1")
+
+
+@pytest.mark.parametrize("privacy", [None, "mail"], ids=["plain", "pseudonymised"])
+def test_a_row_is_named_by_its_id_or_by_the_value_of_its_id_column_delivered_or_asked_about(session, tmp_path, privacy):
+    keys, who = read_keys("k2:" + "t" * 32 + ",k1:" + "s" * 32), "Ann@Example.org"
+    place = replace(session, store=Store(str(tmp_path / "store"), "p"), keys=keys)
+    column = Column(name="who", role="id", type="string", privacy=privacy)
+    stored = keys.pseudonym(canonical(who, "mail"), "mail", "k1") if privacy else who
+    rows = {name: row_id_of(name) for name in (stored, "another")}
+    kept = {"_event_time": START, "_ingested_at": START}
+    place.store.append("events", pd.DataFrame({"_row_id": [rows["another"]], "_batch_id": "b", **kept}), "b")
+    with pytest.raises(NotFound, match=r"no accepted row 'Ann@Example\.org'\. Name it by the value of its id column"):
+        lineage.row_named(place, [column], who)
+    place.store.append("requests", pd.DataFrame({"_row_id": [rows[stored]], "_batch_id": "online-1", **kept}), "c")
+    for name in (who, rows[stored]):
+        assert lineage.row_named(place, [column], name) == rows[stored]
+    assert lineage.lineage_of(place, rows[stored]) == [
+        ("request", f"{rows[stored]}, asked about online in online-1, {START:%Y-%m-%d %H:%M} UTC"),
+        ("prediction", "none: no version has scored this row"),
+    ]
+    assert lineage.row_named(place, [], rows["another"]) == rows["another"], "also where no column names it"
 
 
 def test_without_the_registry_the_rest_of_the_lineage_is_told(session, version, monkeypatch):
