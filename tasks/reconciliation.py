@@ -6,7 +6,6 @@ A repair that cannot be made now (a server is down) is reported and left for the
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from prefect import task
 from prefect.logging import get_run_logger
@@ -17,9 +16,6 @@ from tasks.core import bans, championship, invariants
 from tasks.core.errors import KeepfitError
 from tasks.retrying import STEP, tried_again
 from tasks.session import Session
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ def test_a_subscriber_is_erased_the_models_are_retrained_and_the_proof_verifies(
     store = demo.home / "store" / "subscriptions"
     wanted = canaries.pattern_of(who)
     assert len([name for name in stands_in(store, wanted) if name.startswith("raw/")]) == 3, "three deliveries"
+    assert "raw file" in demo.keepfit("lineage", "subscriptions", who).stdout, "a row is named by the value of its id"
     erased = demo.keepfit("erase", "subscriptions", who)
     assert erased.returncode == 0, erased.stdout + erased.stderr
     assert "no trace" in erased.stdout
@@ -49,6 +50,9 @@ def test_a_subscriber_is_erased_the_models_are_retrained_and_the_proof_verifies(
     proven = demo.keepfit("erase", "subscriptions", who, "--verify")
     assert proven.returncode == 0, proven.stdout + proven.stderr
     assert demo.keepfit("verify", "subscriptions").returncode == 0
+    followed = demo.keepfit("lineage", "subscriptions", who)
+    assert followed.returncode == 1
+    assert "has no accepted row" in followed.stderr
     _until_retrained(demo, decision["evidence"]["token"])
 
 

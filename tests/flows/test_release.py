@@ -13,7 +13,7 @@ from flows import ingestion as flow
 from flows import release as release_module
 from tasks import reconciliation, verification
 from tasks.adapters import expectations
-from tasks.adapters.store import Store, tables
+from tasks.adapters.store import Store, removing, tables
 from tasks.core import dossiers
 from tasks.core.errors import NotFound
 from tasks.core.results import Window
@@ -204,7 +204,7 @@ def test_a_correction_that_is_cut_off_anywhere_is_finished_once(place, at, monke
     steps = iter(range(100))
     with monkeypatch.context() as patch:
         patch.setattr(tables, "append", cut_at(at, tables.append, steps))
-        patch.setattr(tables, "take_out", cut_at(at, tables.take_out, steps))
+        patch.setattr(removing, "take_out", cut_at(at, removing.take_out, steps))
         with pytest.raises(Cut):
             place.put("jan.csv", some(0, 25, x=100.0))
     list(reconciliation._batches(place.session))

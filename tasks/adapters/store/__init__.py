@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.adapters.store import folders, raw, reads, remote, snapshots, staging, tables
+from tasks.adapters.store import folders, raw, reads, remote, removing, snapshots, staging, tables
 from tasks.core.results import Snapshot, Window
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class Store:
 
     def take_out(self, rows: "pa.Table") -> int:
         """Take superseded rows (`of_batch`, `_row_id`) out of events, labels and predictions; safe to repeat."""
-        return sum(tables.take_out(self.uri(name), rows) for name in staging.REPLACEABLE)
+        return sum(removing.take_out(self.uri(name), rows) for name in staging.REPLACEABLE)
 
     def _put(self, table: str, rows: "pa.Table", batch_id: str) -> bool:
         written = self.append(table, rows, batch_id)

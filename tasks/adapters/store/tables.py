@@ -103,49 +103,6 @@ def try_append(table: Any, rows: "pa.Table", application: str, version: int) -> 
     return True
 
 
-def take_out(uri: str, rows: "pa.Table") -> int:
-    """Take rows (`of_batch`, `_row_id`) out of a table, a batch at a time; gives how many there were.
-
-    What a batch keeps is written anew in the same commit, so that a reader sees it before or after, and a repeat finds
-    nothing to do. Earlier versions stay. Raises StoreConflict when another writer changed the batch meanwhile.
-    """
-    import pyarrow.compute as pc
-
-    from tasks.adapters.store.reads import read_arrow
-
-    taken = 0
-    for batch in pc.unique(rows["of_batch"]).to_pylist():
-        gone = rows.filter(pc.equal(rows["of_batch"], batch))["_row_id"]
-        view = open_table(uri)
-        if view is None or "_row_id" not in schema_of(view).names:
-            continue
-        held = read_arrow(uri, where=pc.field("_batch_id") == batch, version=view.version())
-        if held is None:
-            continue
-        out = pc.is_in(held["_row_id"], value_set=gone.combine_chunks())
-        if found := pc.sum(out).as_py():
-            _keep_only(view, str(batch), held.filter(pc.invert(out)))
-            taken += int(found)
-    return taken
-
-
-def _keep_only(table: Any, batch: str, rest: "pa.Table") -> None:
-    from deltalake import write_deltalake
-    from deltalake.exceptions import CommitFailedError, DeltaError
-
-    quoted = batch.replace("'", "''")
-    predicate = f"_batch_id = '{quoted}'"
-    try:
-        if rest.num_rows:
-            write_deltalake(table, rest, mode="overwrite", predicate=predicate)
-        else:
-            table.delete(predicate)
-    except CommitFailedError:
-        raise StoreConflict(f"Another writer changed table {table.table_uri} meanwhile; run again.") from None
-    except (DeltaError, OSError) as error:
-        raise unreadable(table.table_uri, error, "written") from None
-
-
 def compact(uri: str) -> int:
     """Merge small files, write a checkpoint; versions and transactions stay. Gives the number of files merged.
 
