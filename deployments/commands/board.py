@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from deployments.commands.options import moment_of
+from deployments.commands.options import moment_of, writable
 
 
 def register(app: typer.Typer) -> None:
@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
 
 def board(
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="A file; board.html in KEEPFIT_HOME else.")
+        Path | None, typer.Option("--output", "-o", callback=writable, help="A file; board.html in KEEPFIT_HOME else.")
     ] = None,
     as_of: Annotated[
         str | None, typer.Option("--as-of", help="Ages count back from here (ISO 8601); now else.")

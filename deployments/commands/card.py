@@ -1,11 +1,10 @@
 """`keepfit card`: a version's model card with its ML Test Score, computed from what is on record now."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from deployments.commands.options import Pipeline
+from deployments.commands.options import Output, Pipeline
 from deployments.commands.runs import connect
 from tasks.core.errors import NoChampion
 
@@ -18,7 +17,7 @@ def register(app: typer.Typer) -> None:
 def card(
     pipeline: Pipeline,
     version: Annotated[int | None, typer.Option(help="Which version; the champion without it.")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="A markdown file; else the console.")] = None,
+    output: Output = None,
 ) -> None:
     """Tell what a version is for, what it rests on, how it was judged, and its ML Test Score (28 tests)."""
     from rich.console import Console

@@ -1,12 +1,24 @@
 """Options that several commands have, and how lengths and moments are read as people write them."""
 
+import os
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tasks.core.errors import ConfigInvalid
 
+
+def writable(path: Path | None) -> Path | None:
+    """A file that a command is to write, looked at before anything is done. Raises ConfigInvalid where it cannot be."""
+    held = path and (path if path.exists() else path.absolute().parent)
+    if path and held and (path.is_dir() or not held.exists() or not os.access(held, os.W_OK)):
+        raise ConfigInvalid(f"--output {path} cannot be written; name a file in a folder that you may write to.")
+    return path
+
+
+Output = Annotated[Path | None, typer.Option("--output", "-o", callback=writable, help="A file; else the console.")]
 Pipeline = Annotated[str, typer.Argument(help="Name of the pipeline.")]
 Every = Annotated[str, typer.Option("--every", help="Length of a period, for example 30d.")]
 Start = Annotated[

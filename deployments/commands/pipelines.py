@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from deployments.commands.options import Output
 from tasks.core.errors import ConfigInvalid
 
 
@@ -38,7 +39,7 @@ def check(pipelines: Annotated[list[str] | None, typer.Argument(help="Which; all
 
 
 def schema(
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file; else the console.")] = None,
+    output: Output = None,
 ) -> None:
     """Print the JSON Schema of a pipeline file, for editors."""
     from config.load import json_schema

@@ -1,6 +1,7 @@
 """The application: routes per pipeline, health, readiness and metrics behind the guard; and the threads beside it."""
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -25,6 +26,7 @@ from tasks.core.requests import asked_of
 from tasks.session import Session
 
 _JSON = "application/json"
+_log = logging.getLogger("keepfit.serving")
 _TURN_SECONDS = 5.0  # after which answers can be taken up
 
 
@@ -72,8 +74,11 @@ class Server:
         turned = time.monotonic()
         while not self._ended.wait(1):
             turn = time.monotonic() - turned > _TURN_SECONDS
-            for _, rounds in self.served.values():
-                rounds.log.turn() if turn else rounds.log.flush()
+            for name, (_, rounds) in self.served.items():
+                try:
+                    rounds.log.turn() if turn else rounds.log.flush()
+                except OSError as error:  # a full disk: answers are refused by themselves, and this is tried again
+                    _log.error("%s: the log of answers cannot be kept: %s", name, error.strerror)
             turned = time.monotonic() if turn else turned
 
     def state(self) -> tuple[bool, dict[str, Any]]:

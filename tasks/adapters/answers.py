@@ -61,13 +61,22 @@ class AnswerLog:
                 self._synced = self._size
 
     def turn(self) -> None:
-        """Close the file, so that it can be taken up, and begin another; an empty one stays."""
+        """Close the file, so that it can be taken up, and begin another; an empty one stays.
+
+        Raises OSError where the disk refuses; the file then goes on being written to, and can be turned later.
+        """
         with self._lock:
             if self._size:
                 os.fsync(self._file)
-                self._path.rename(self._closed / self._path.name)
+                path, file = self._begin()
+                try:
+                    self._path.rename(self._closed / self._path.name)
+                except OSError:
+                    os.close(file)
+                    path.unlink(missing_ok=True)
+                    raise
                 os.close(self._file)
-                self._path, self._file = self._begin()
+                self._path, self._file = path, file
                 self._size = self._synced = 0
 
     def close(self) -> None:

@@ -54,6 +54,16 @@ def test_wrong_usage_has_status_two(tmp_path):
     assert keepfit("up", "--port-mlflow", "70000", home=tmp_path).returncode == 2
 
 
+@pytest.mark.parametrize("command", [["schema"], ["board"], ["card", "subscriptions"]], ids=lambda c: c[0])
+def test_a_file_that_cannot_be_written_is_named_before_anything_is_done(tmp_path, command):
+    for place in (tmp_path / "nowhere" / "x", tmp_path):
+        done = keepfit(*command, "-o", str(place), home=tmp_path / "home")
+        assert done.returncode == 1
+        told = f"error: --output {place} cannot be written; name a file in a folder that you may write to.\n"
+        assert done.stderr == told
+        assert not (tmp_path / "home").exists()
+
+
 def test_without_a_stack_status_fails_down_succeeds_and_both_say_so(tmp_path):
     shown, ended = keepfit("status", home=tmp_path), keepfit("down", home=tmp_path)
     assert (shown.returncode, ended.returncode) == (1, 0)

@@ -206,6 +206,26 @@ def test_the_log_sets_a_damaged_line_aside_and_drops_a_torn_end(tmp_path):
     assert (tmp_path / "damaged" / group.name).is_dir()
 
 
+def test_a_disk_that_refuses_a_new_file_costs_no_answer_and_the_log_is_closed_later(ground, served: Served):
+    folder = log.folder_of(ground.home, PIPELINE)
+    aside = folder.with_name("aside")
+    (folder / "closed").rename(aside)
+    try:
+        given = [served.one(id=f"full{number}", x=0.5, when="2024-03-30T00:00:00Z").json() for number in range(3)]
+        told = "the log of answers cannot be kept: No such file"
+        wait_until(lambda: told in (ground.folder / "serve.log").read_text("utf-8"), 15)
+        given.append(served.one(id="full3", x=0.5, when="2024-03-30T00:00:00Z").json())
+    finally:
+        aside.rename(folder / "closed")
+
+    def all_are_taken_up():
+        take_up(ground)
+        found = ground.session(SECOND).store.read("predictions")
+        return "_answer_id" in found and found["_answer_id"].isin([one["answer_id"] for one in given]).sum() == 4
+
+    wait_until(all_are_taken_up, 30)
+
+
 def test_whatever_the_openapi_page_allows_or_forbids_the_server_never_fails(served: Served):
     command = [sys.executable, "-m", "schemathesis.cli", "run", f"{served.url}/openapi.json", "--max-examples", "12",
                "--header", f"Authorization: {HEADERS['Authorization']}", "--seed", "7", "--no-color", "--checks",
