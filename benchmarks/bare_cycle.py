@@ -97,7 +97,7 @@ def publish(job: Job, about: dict[str, Any], accepted: pd.DataFrame, failing: li
 def append(job: Job, table: str, frame: pd.DataFrame) -> None:
     opened = DeltaTable(f"{job['store']}/{table}")
     schema = pa.schema(opened.schema().to_arrow())
-    rows = pa.Table.from_pandas(frame, preserve_index=False).select(schema.names).cast(schema)
+    rows = pa.Table.from_pandas(frame.reindex(columns=schema.names), preserve_index=False).cast(schema)  # unknown: null
     write_deltalake(opened, rows, mode="append")
 
 

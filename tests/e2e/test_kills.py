@@ -137,7 +137,8 @@ def test_killed_and_run_again_nothing_is_broken(seen: Callable[[str], Seen], cas
     found = seen(case)
     assert found.died.code == -9, found.died.output[-6000:]
     stands_once(held(found), case)
-    assert found.seconds < 120, "seconds until the next run had ended"
+    # A lease of 60 s has to expire first; the rest is the run itself among all the others on this machine.
+    assert found.seconds < 300, "seconds until the next run had ended"
 
 
 @of("term")
