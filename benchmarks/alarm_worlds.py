@@ -120,6 +120,32 @@ WORLDS = tuple(_WORLDS)
 HOURLY_LIMIT = 5_000  # a window of more hours than the reference has is no window
 
 
+WEEKS, HOURS_A_DAY = 26, 24
+
+
+def daily(changed: bool, rng: np.random.Generator) -> Sides:
+    """26 weeks of hourly rows in which the days of the week differ and rows near in time are alike; then one Saturday.
+
+    Saturdays lie 3 deviations above Mondays, in every column; the changed one is like a Monday.
+    """
+    hours: Floats = np.arange((7 * WEEKS + 1) * HOURS_A_DAY, dtype="float64")
+    day = (hours // HOURS_A_DAY).astype("int64")
+    start = np.datetime64("2024-01-06", "us")  # a Saturday; so is the day after 26 weeks
+    level = np.array([3.0, 2.5, 0.0, 0.2, 0.1, 0.3, 1.0])[day % 7]
+    level[-HOURS_A_DAY:] -= 3.0 * changed
+    frame = pd.DataFrame({f"column_{i:02d}": wave + level for i, wave in enumerate(_numbers(hours, 4, rng))})
+    frame[PREDICTION] = _prediction(frame)
+    times = start + (hours * 3.6e9).astype("int64").astype("timedelta64[us]")
+    frame[EVENT_TIME] = frame[PREDICTION_TIME] = pd.DatetimeIndex(times, tz="UTC")
+    names = tuple(str(name) for name in frame if str(name).startswith("column"))
+    split = len(frame) - HOURS_A_DAY
+    return Sides(frame[:split], frame[split:].reset_index(drop=True), Features(names, ()))
+
+
+def _numbers(hours: Floats, columns: int, rng: np.random.Generator) -> list[Any]:
+    return [value for value in _waves(hours, columns, 8.0, rng) if value.dtype != object]
+
+
 def mixed(n: int, rng: np.random.Generator, change: str = "nothing") -> Sides:
     """Ten columns (eight numbers, two of them correlated, and two texts): 5 000 reference rows, n changed ones."""
     frames = [_mixed(m, rng) for m in (5_000, n)]

@@ -16,6 +16,8 @@ import numpy as np
 from benchmarks import alarm_worlds as worlds
 from benchmarks.alarm_worlds import Sides
 from benchmarks.results import Row, load, show
+from tasks.core.features import EVENT_TIME
+from tasks.core.observations import PREDICTION
 
 SEED, GOAL, POWER_GOAL = 20_260_101, 0.01, 0.95
 SIZES, COLUMNS, WINDOW_ROWS = (30, 100, 500, 5_000, 200_000), (10, 50), 200
@@ -48,13 +50,19 @@ def check(sides: Sides, seed: int, **settings: object) -> Tally:
     from tasks.core.distances import distance
     from tasks.core.drift import Drift
     from tasks.core.noise import thresholds_apart
-    from tasks.core.observations import PREDICTION
     from tasks.core.pairs import prepare
     from tasks.core.results import Check, Verdict
+    from tasks.core.season import in_season, predictions_in_season
 
     config, features = Drift(**settings), sides.features
     numbers = [*features.numerical, PREDICTION]
-    pairs = prepare(sides.reference, sides.current, numbers, features.categorical)
+    alike = sides.reference
+    if config.season != "none":
+        end = sides.current[EVENT_TIME].iloc[0].floor("D") + config.window
+        rows = in_season(sides.reference, end, config, "UTC")
+        predicted = sides.reference[[EVENT_TIME, PREDICTION]]
+        alike = predictions_in_season(rows, predicted, end, config, "UTC", seed)
+    pairs = prepare(alike, sides.current, numbers, features.categorical, config.cycle)
     distances = {name: distance(pair, config.method(pair)) for name, pair in pairs.items() if len(pair.current)}
     noise = thresholds_apart(pairs, config, seed, PREDICTION)
     measured = DriftMeasurement(pairs, distances, noise, prediction=PREDICTION)
@@ -98,6 +106,17 @@ def changed(trials: int, n: int = WINDOW_ROWS) -> Iterator[tuple[str, Tally]]:
         yield change, tally
 
 
+def weekly(trials: int) -> Iterator[tuple[str, Tally]]:
+    """A Saturday after 26 weeks, like all others or like a Monday: held against Saturdays, and against all days."""
+    for season in ("week", "none"):
+        for change in (False, True):
+            tally = Tally()
+            for number in range(trials):
+                sides = worlds.daily(change, np.random.default_rng([SEED, number]))
+                tally += check(sides, number, season=season, window="1d", min_rows=20, **STRICTEST)
+            yield f"{'a Saturday like a Monday' if change else 'a Saturday'}, season: {season}", tally
+
+
 def interval(count: int, of: int) -> tuple[float, float]:
     """The 95 % interval of a share (Clopper and Pearson, 1934)."""
     from scipy.stats import beta
@@ -130,6 +149,18 @@ def measure(sizes: Sequence[int], columns: Sequence[int], names: Sequence[str], 
     return rows
 
 
+def measure_weekly(trials: int) -> list[Row]:
+    rows = []
+    for title, tally in weekly(trials) if trials else ():
+        print(f"  {title}: {tally}", flush=True)
+        by_season, changed = title.endswith("week"), "Monday" in title
+        met = (tally.alarms >= POWER_GOAL * trials if changed else tally.alarms <= GOAL * trials) if by_season else None
+        goal = "" if not by_season else f">= {POWER_GOAL:.0%}" if changed else f"<= {GOAL:.0%}"
+        preset = f"{told(tally.preset, tally.checks)} preset"
+        rows.append(Row(title, told(tally.alarms, tally.checks), preset, goal=goal, met=met, load=load()))
+    return rows
+
+
 def _row(title: str, tally: Tally, goal: float | None = None) -> Row:
     preset = f"{told(tally.preset, tally.checks)} preset; {tally.flagged / tally.checks:.0%} of columns"
     met = None if goal is None else tally.alarms <= goal * tally.checks
@@ -141,12 +172,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.alarms")
     parser.add_argument("--checks", type=int, default=25, help="checks per world, size and number of columns")
     parser.add_argument("--trials", type=int, default=200, help="trials per kind of change; 0: none")
+    parser.add_argument("--weekly", type=int, default=200, help="trials of a Saturday, by season and without; 0: none")
     parser.add_argument("--size", type=int, action="append", help="rows of the window")
     parser.add_argument("--columns", type=int, action="append")
     parser.add_argument("--world", choices=worlds.WORLDS, action="append")
     options = parser.parse_args()
     names = options.world or worlds.WORLDS
-    show(measure(options.size or SIZES, options.columns or COLUMNS, names, options.checks, options.trials))
+    rows = measure(options.size or SIZES, options.columns or COLUMNS, names, options.checks, options.trials)
+    show([*rows, *measure_weekly(options.weekly)])
     return 0
 
 

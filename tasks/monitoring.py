@@ -16,7 +16,7 @@ from tasks.adapters import drift_metrics, drift_reports, labelled, orchestrator,
 from tasks.adapters.drift_metrics import DriftMeasurement
 from tasks.adapters.faults import fault_point
 from tasks.adapters.registry import ModelVersion
-from tasks.core import approval, championship, fitting, observations
+from tasks.core import approval, championship, fitting, observations, season
 from tasks.core.data_signals import data_signals
 from tasks.core.drift import Drift, judge_drift
 from tasks.core.features import EVENT_TIME, ROW_ID, Features
@@ -32,7 +32,7 @@ from tasks.core.triggers import Trigger, TriggerEvidence, choose_remedy, past_ev
 from tasks.retrying import STEP
 from tasks.session import Session
 from tasks.training import labelled_rows
-from tasks.versions import facts_of
+from tasks.versions import Facts, facts_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,19 +65,42 @@ def sample_reference(session: Session, version: ModelVersion, drift: Drift, seed
     facts = facts_of(version)
     kept = session.store.cache_path("references", f"{facts.key}-{drift.max_rows}-{seed}.parquet")
     if not kept.is_file():
-        rows = labelled_rows(session.store, facts.snapshot)
-        seen = rows.iloc[fitting.seen_positions(rows, facts.split, facts.history)]
-        columns = [ROW_ID, EVENT_TIME, *facts.features.numerical, *facts.features.categorical]
         unfinished = kept.with_name(f".{kept.name}.{session.run_id}")
-        bounded_sample(seen[columns], drift.max_rows, seed).to_parquet(unfinished)
+        bounded_sample(_training_rows(session, facts), drift.max_rows, seed).to_parquet(unfinished)
         unfinished.replace(kept)
-    judged_on = Window(
-        facts.trained_until + timedelta(microseconds=1), facts.evaluated_until + timedelta(microseconds=1)
-    )
-    predicted = labelled.predictions_in(session.store, version.number, judged_on, session.as_of)
+    predicted = _judged_predictions(session, version, facts)
     return observations.with_predictions(
         pd.read_parquet(kept), predicted["prediction"].to_numpy("float64"), seed, predicted[EVENT_TIME]
     )
+
+
+@task(name="select season", **STEP)
+def select_season(
+    session: Session, version: ModelVersion, reference: "pd.DataFrame", end: datetime, drift: Drift, seed: int
+) -> "pd.DataFrame":
+    """What a window that ends then is compared with: the whole reference, or what the version saw in its season."""
+    if drift.season == "none":
+        return reference
+    facts = facts_of(version)
+    kept = season.in_season(_training_rows(session, facts), end, drift, facts.features.timezone)
+    rows = bounded_sample(kept, drift.max_rows, seed)
+    predicted = _judged_predictions(session, version, facts)
+    return season.predictions_in_season(rows, predicted, end, drift, facts.features.timezone, seed)
+
+
+def _training_rows(session: Session, facts: Facts) -> "pd.DataFrame":
+    """The rows that the version was fitted on, in the columns that it reads."""
+    rows = labelled_rows(session.store, facts.snapshot)
+    seen = rows.iloc[fitting.seen_positions(rows, facts.split, facts.history)]
+    return seen[[ROW_ID, EVENT_TIME, *facts.features.numerical, *facts.features.categorical]]
+
+
+def _judged_predictions(session: Session, version: ModelVersion, facts: Facts) -> "pd.DataFrame":
+    """The version's predictions of the rows that it was judged on."""
+    judged_on = Window(
+        facts.trained_until + timedelta(microseconds=1), facts.evaluated_until + timedelta(microseconds=1)
+    )
+    return labelled.predictions_in(session.store, version.number, judged_on, session.as_of)
 
 
 @task(name="measure drift", **STEP)
@@ -144,7 +167,7 @@ def judge_together(
     seen: Observation, reference: "pd.DataFrame", current: "pd.DataFrame", features: Features, drift: Drift, seed: int
 ) -> Observation:
     """Add what a classifier says that has to tell the window from the reference, where the pipeline asks for it."""
-    if not drift.multivariate:
+    if not drift.together:
         return seen
     kinds = {"numerical": features.numerical, "categorical": features.categorical}
     return replace(seen, multivariate_drift=judge_multivariate(reference, current, **kinds, config=drift, seed=seed))

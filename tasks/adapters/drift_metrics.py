@@ -64,7 +64,7 @@ def measure_drift(  # noqa: PLR0913 - two frames, and how to read them
     missing, empty or refused by Evidently has the distance None, and does not take the others with it.
     """
     samples = [bounded_sample(frame, config.max_rows, seed) for frame in (reference, current)]
-    pairs = prepare(samples[0], samples[1], numerical, categorical)
+    pairs = prepare(samples[0], samples[1], numerical, categorical, config.cycle)
     noise = thresholds_apart(pairs, config, seed, prediction)
     failures = {name: "no values on a side" for name, pair in pairs.items() if not _measurable(pair)}
     wanted = {

@@ -28,15 +28,23 @@ class Blocks:
     inflation: float
 
 
-def time_blocks(reference: Times, current: Times, traits: NDArray[np.float64]) -> Blocks | None:
+def time_blocks(
+    reference: Times, current: Times, traits: NDArray[np.float64], cycle: int | None = None
+) -> Blocks | None:
     """Cut the reference's times into blocks, the shortest that are nearly independent in `traits` (shape (m, traits)).
 
     Whole days where the window spans two at least, so that the hour of the day is no noise; doubled until the block
     sums hang together no more (`integrated_time`), but no longer than the window, and so that MIN_BLOCKS are left.
     None where time tells nothing: a side without rows, or a reference or window of one moment.
+
+    `cycle`: the reference holds stretches of that length, one behind the other, each as long as the window but weeks or
+    years apart (see season); then each of them is a block, because nothing else tells how much they differ.
     """
     if not len(reference) or not len(current):
         return None
+    if cycle is not None:
+        stretches, codes = np.unique(reference // cycle, return_inverse=True)
+        return Blocks(codes.astype(np.int64), len(stretches), 1, 1.0)
     span, reach = int(current.max() - current.min()), int(reference.max() - reference.min())
     if not span or not reach:
         return None

@@ -1,26 +1,29 @@
 """When a window has drifted: what a pipeline calls drift, and the verdicts per column and dataset.
 
 Pure judgement over distances that somebody measured (adapters.drift_metrics, or distances), held against what chance
-alone gives (noise). Broken data: data_signals. All columns together: multivariate.
+alone gives (noise). How columns add up: drifted_share. Broken data: data_signals. All columns together: multivariate.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from math import ceil
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from tasks.core.blocks import MIN_BLOCKS
 from tasks.core.distances import Method
-from tasks.core.durations import Duration
+from tasks.core.drifted_share import judge_dataset, judge_weighted
+from tasks.core.durations import Duration, format_duration
 from tasks.core.pairs import OTHER, Pair
 from tasks.core.ranks import rank_p_value
 from tasks.core.results import Check, Verdict
 
 # One check may alarm in four ways (data, prediction and multivariate drift, broken data) that share its error rate.
 PARTS = 4
+_SEASONS = {"week": timedelta(days=7), "year": timedelta(days=365)}
 
 
 class Drift(BaseModel):
@@ -29,6 +32,10 @@ class Drift(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     window: Duration = Field(default=timedelta(days=30), description="The event time that one check looks back on.")
+    season: Literal["none", "week", "year"] = Field(
+        default="none",
+        description="week, year: compare only with the same hours of earlier weeks, or the same days of earlier years.",
+    )
     max_rows: int = Field(default=50_000, ge=100, description="Rows sampled from each side.")
     min_rows: int = Field(default=30, ge=10, description="With fewer values on a side the answer is unknown.")
     numerical: Method = Field(default="wasserstein", description="Distance of numerical columns.")
@@ -54,6 +61,27 @@ class Drift(BaseModel):
     multivariate_rows: int = Field(
         default=5_000, ge=200, le=50_000, description="Rows of each side that the classifier learns from and judges."
     )
+
+    @model_validator(mode="after")
+    def _a_window_within_its_season(self) -> "Drift":
+        longest = _SEASONS.get(self.season)
+        if longest is not None and self.window > longest:
+            told = format_duration(self.window)
+            raise ValueError(
+                f"season: {self.season} compares a window with the same stretch of every earlier {self.season}, and a "
+                f"window of {told} is longer than one; shorten drift.window to {format_duration(longest)} or less"
+            )
+        return self
+
+    @property
+    def cycle(self) -> int | None:
+        """How long one stretch of a season is, in microseconds; None without a season."""
+        return None if self.season == "none" else self.window // timedelta(microseconds=1)
+
+    @property
+    def together(self) -> bool:
+        """Whether a classifier is asked. Of so few stretches as a season has it could tell nothing from chance."""
+        return self.multivariate and self.season == "none"
 
     def method(self, pair: Pair) -> Method:
         """The distance for this column."""
@@ -89,10 +117,14 @@ def judge_column(
     Numbers have to differ in their ranks too, at the false alarm rate `level`: no simulation from a reference knows the
     rare extremes that it happens to lack, and ranks do not need them.
 
-    Unknown when a side has fewer than `min_rows` values, when the reference is one constant (a distance has no scale
-    then; whether the values are new is asked by data_signals), or when nothing could be measured.
+    Unknown when a side has fewer than `min_rows` values or a season too few earlier weeks or years, when the reference
+    is one constant (a distance has no scale then; whether the values are new is asked by data_signals), or when nothing
+    could be measured.
     """
     rows = {"rows_reference": len(pair.reference), "rows_current": len(pair.current)}
+    if pair.stretches is not None and pair.stretches < MIN_BLOCKS:
+        reason = f"the reference holds this stretch of {pair.stretches} earlier {config.season}s; {MIN_BLOCKS} are "
+        return Check(name, Verdict.UNKNOWN, f"{reason}needed to know how much they differ", rows)
     if min(rows.values()) < config.min_rows:
         reason = f"too few values: {rows['rows_reference']} in the reference and {rows['rows_current']} in the window"
         seen = f"; only a distance beyond {noise:.2g} could have been told from chance" if noise else ""
@@ -150,50 +182,9 @@ def judge_drift(
         for column, pair in sorted(pairs.items())
     )
     if weights is not None:
-        return _judge_weighted(checks, weights, config, name), checks
-    judged = judge_dataset(checks, config, name=name)
+        return judge_weighted(checks, weights, config.share, name), checks
+    judged = judge_dataset(checks, config.needed(len(checks)), name)
     if config.weights == "importance" and len(checks) > 1:
         told = f"{judged.reason}; columns count the same, because the version does not tell what they are worth to it"
         judged = replace(judged, reason=told)
     return judged, checks
-
-
-def judge_dataset(checks: Sequence[Check], config: Drift, *, name: str = "data drift") -> Check:
-    """Fold the columns' checks: fail when enough columns drift, unknown when the unknown ones could decide it."""
-    count = {verdict: sum(check.verdict is verdict for check in checks) for verdict in Verdict}
-    needed, columns = config.needed(len(checks)), len(checks)
-    drifted, unknown = count[Verdict.FAIL], count[Verdict.UNKNOWN]
-    numbers = {
-        "drifted": drifted, "unknown": unknown, "columns": columns, "needed": needed,
-        "share": drifted / columns if columns else None,
-    }  # fmt: skip
-    if not columns:
-        return Check(name, Verdict.UNKNOWN, "there is no column to compare", numbers)
-    reason = f"{drifted} of {columns} columns drifted; {needed} make a drift"
-    if drifted >= needed:
-        worst = ", ".join(check.name for check in checks if check.verdict is Verdict.FAIL)
-        return Check(name, Verdict.FAIL, f"{reason}: {worst}", numbers)
-    if drifted + unknown >= needed:
-        return Check(name, Verdict.UNKNOWN, f"{reason}, and {unknown} could not be judged", numbers)
-    return Check(name, Verdict.PASS, reason, numbers)
-
-
-def _judge_weighted(checks: Sequence[Check], weights: Mapping[str, float], config: Drift, name: str) -> Check:
-    """The same where columns count by weights: what has drifted, or could have, is held against the share."""
-    drifted, unknown = (
-        sum(weights[check.name] for check in checks if check.verdict is verdict)
-        for verdict in (Verdict.FAIL, Verdict.UNKNOWN)
-    )
-    failing = [check.name for check in checks if check.verdict is Verdict.FAIL]
-    numbers = {"drifted": len(failing), "columns": len(checks), "share": drifted, "share_unknown": unknown,
-               "needed_share": config.share}  # fmt: skip
-    reason = (
-        f"{len(failing)} of {len(checks)} columns drifted, {drifted:.0%} of what the model rests on; "
-        f"{config.share:.0%} make a drift"
-    )
-    least = config.share - 1e-9
-    if drifted > 0 and drifted >= least:
-        return Check(name, Verdict.FAIL, f"{reason}: {', '.join(failing)}", numbers)
-    if not checks or (unknown > 0 and drifted + unknown >= least):
-        return Check(name, Verdict.UNKNOWN, f"{reason}, and {unknown:.0%} could not be judged", numbers)
-    return Check(name, Verdict.PASS, reason, numbers)

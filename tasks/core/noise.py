@@ -89,7 +89,8 @@ def _scale_error(reference: NDArray[np.float64]) -> float:
 def _blocks_of(pair: Pair) -> Blocks | None:
     if pair.reference_times is None or pair.current_times is None:
         return None
-    return time_blocks(pair.reference_times, pair.current_times, traits_of(pair.reference, pair.numerical))
+    traits = traits_of(pair.reference, pair.numerical)
+    return time_blocks(pair.reference_times, pair.current_times, traits, pair.cycle)
 
 
 def _caution(count: int, level: float) -> float:

@@ -25,7 +25,8 @@ NORM_FLOOR = 0.001  # Evidently's floor of the standard deviation
 class Pair:
     """One column on both sides: floats without null and infinity, or category labels. Shapes (m,) and (n,).
 
-    The times of the values (microseconds, same shapes) stand beside them where they are known.
+    The times of the values (microseconds, same shapes) stand beside them where they are known. `cycle`: those of the
+    reference are laid out in stretches of that length, as `season` does.
     """
 
     numerical: bool
@@ -33,15 +34,27 @@ class Pair:
     current: NDArray[Any]
     reference_times: NDArray[np.int64] | None = None
     current_times: NDArray[np.int64] | None = None
+    cycle: int | None = None
 
     @property
     def constant_reference(self) -> bool:
         """True when the reference has one value only, so that a distance has no scale."""
         return len(self.reference) > 0 and bool((self.reference == self.reference[0]).all())
 
+    @property
+    def stretches(self) -> int | None:
+        """How many stretches of earlier weeks or years the reference holds; None where it was not chosen by season."""
+        if self.cycle is None:
+            return None
+        return 0 if self.reference_times is None else len(np.unique(self.reference_times // self.cycle))
+
 
 def prepare(
-    reference: "pd.DataFrame", current: "pd.DataFrame", numerical: Iterable[str], categorical: Iterable[str]
+    reference: "pd.DataFrame",
+    current: "pd.DataFrame",
+    numerical: Iterable[str],
+    categorical: Iterable[str],
+    cycle: int | None = None,
 ) -> dict[str, Pair]:
     """Pair up the named columns; a column that is missing on a side has no values there.
 
@@ -54,11 +67,11 @@ def prepare(
         read = [numbers(frame[name]) if name in frame else np.empty(0) for frame in sides]
         kept = [np.isfinite(values) for values in read]
         left, right = (values[mask] for values, mask in zip(read, kept, strict=True))
-        pairs[name] = Pair(True, *blurred(left, right), *_times(sides, name, kept, whens))
+        pairs[name] = Pair(True, *blurred(left, right), *_times(sides, name, kept, whens), cycle)
     for name in categorical:
         left, right = (category_labels(frame[name]) if name in frame else _no_labels() for frame in sides)
         kept = [frame[name].notna().to_numpy() if name in frame else np.empty(0, bool) for frame in sides]
-        pairs[name] = Pair(False, *labelled(left, right), *_times(sides, name, kept, whens))
+        pairs[name] = Pair(False, *labelled(left, right), *_times(sides, name, kept, whens), cycle)
     return pairs
 
 

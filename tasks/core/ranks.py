@@ -30,7 +30,7 @@ def rank_p_value(pair: Pair) -> float:
     difference, alone = scores[m:].mean(axis=0) - scores[:m].mean(axis=0), scores.var(axis=0, ddof=1)
     variance, freedom = alone * (1 / m + 1 / n), min(m, n) - 1
     if pair.reference_times is not None and pair.current_times is not None:
-        blocks = time_blocks(pair.reference_times, pair.current_times, scores[:m])
+        blocks = time_blocks(pair.reference_times, pair.current_times, scores[:m], pair.cycle)
         if blocks is not None:
             variance, freedom = variance + added_variance(scores[:m], blocks), min(freedom, blocks.count - 1)
     if freedom < 1:

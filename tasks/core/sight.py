@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tasks.core import fitting, metrics, observations
+from tasks.core import fitting, metrics, observations, season
 from tasks.core.data_signals import data_signals
 from tasks.core.distances import distance
 from tasks.core.drift import judge_drift
@@ -79,7 +79,7 @@ class Sight:
         kinds = {"numerical": features.numerical, "categorical": features.categorical}
         reference, current = self._sides(setting.drift.window)
         signals = data_signals(reference, current, **kinds, config=setting.drift) if len(current) else ()
-        every = self._pairs(reference, current)
+        every = self._pairs(self._in_season(reference), current, setting.drift.cycle)
         known = self.champion.importance if setting.drift.weights == "importance" else {}
         answers = []
         for name, chosen in (("data drift", every.keys() - {PREDICTION}), ("prediction drift", {PREDICTION})):
@@ -90,7 +90,7 @@ class Sight:
         (data_drift, columns), (prediction_drift, _) = answers
         data = observations.broken_data(signals, len(current))
         seen = Observation(data, data_drift, prediction_drift, self.performance, columns, len(current))
-        if not setting.drift.multivariate:
+        if not setting.drift.together:
             return seen
         together = judge_multivariate(reference, current, **kinds, config=setting.drift, seed=setting.seed)
         return replace(seen, multivariate_drift=together)
@@ -129,9 +129,20 @@ class Sight:
             for name, pair in pairs.items()
         }
 
-    def _pairs(self, reference: "pd.DataFrame", current: "pd.DataFrame") -> dict[str, Pair]:
+    def _pairs(self, reference: "pd.DataFrame", current: "pd.DataFrame", cycle: int | None = None) -> dict[str, Pair]:
         features = self.setting.features
-        return prepare(reference, current, [*features.numerical, PREDICTION], features.categorical)
+        return prepare(reference, current, [*features.numerical, PREDICTION], features.categorical, cycle)
+
+    def _in_season(self, reference: "pd.DataFrame") -> "pd.DataFrame":
+        """The reference, or where the pipeline asks for a season what the champion saw in it."""
+        drift, features, seed = self.setting.drift, self.setting.features, self.setting.seed
+        if drift.season == "none":
+            return reference
+        end, zone, judged_on = self.past.as_of, features.timezone, self.champion.judged_on
+        columns = [ROW_ID, EVENT_TIME, *features.numerical, *features.categorical]
+        rows = bounded_sample(season.in_season(self.champion.seen[columns], end, drift, zone), drift.max_rows, seed)
+        predicted = judged_on[[EVENT_TIME]].assign(prediction=self.champion.predicted)
+        return season.predictions_in_season(rows, predicted, end, drift, zone, seed)
 
     def _sides(self, length: timedelta) -> tuple["pd.DataFrame", "pd.DataFrame"]:
         """Reference (what the champion saw, its predictions where it was judged) and the window with its predictions.

@@ -1,5 +1,7 @@
 """What a check sees stands on the version's page in MLflow too; a page that cannot be written changes nothing."""
 
+import re
+
 import mlflow
 import pytest
 
@@ -44,6 +46,18 @@ def test_after_a_check_the_versions_page_holds_what_the_check_has_seen(ground):
     assert (
         f"| Monitor 2 | Data invariants hold for inputs | 1 | {after.points['monitoring']['Monitor 2'].why} |" in card
     )
+
+
+def test_by_season_the_window_is_held_against_earlier_weeks_of_what_the_champion_saw(ground):
+    file = ground.home / f"{PIPELINE}.yaml"
+    file.write_text(file.read_text("utf-8").replace("drift: {window: 20d", "drift: {window: 1d, season: week"), "utf-8")
+    check(ground)
+    (entry,) = ground.session(SECOND).journal.entries("monitoring")
+    columns = {column["name"]: column for column in entry.decision.evidence["columns"]}
+    assert columns["x"]["verdict"] == entry.decision.evidence["data_drift"]["verdict"] == "unknown"
+    # It was fitted on 30 days: the same day of four weeks, or of three, where the first or last lies outside.
+    assert re.search(r"stretch of [34] earlier weeks; 10 are needed", columns["x"]["reason"])
+    assert "multivariate_drift" not in entry.decision.evidence
 
 
 def test_a_page_that_cannot_be_written_is_told_and_the_decision_stands(ground, monkeypatch):

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from tasks.core.data_signals import data_signals
 from tasks.core.distances import distance
-from tasks.core.drift import PARTS, Drift, judge_dataset, judge_drift
+from tasks.core.drift import PARTS, Drift, judge_drift
+from tasks.core.drifted_share import judge_dataset
 from tasks.core.noise import noise_threshold, noise_thresholds
 from tasks.core.pairs import OTHER, Pair, blurred, labelled, prepare
 from tasks.core.results import Check, Verdict, overall
@@ -131,7 +132,9 @@ def test_binned_distances_of_numbers_keep_the_rate_too(method):
 @given(st.lists(st.sampled_from(list(Verdict)), max_size=12), st.floats(0, 1))
 def test_a_dataset_fails_closed(verdicts, share):
     config = Drift(share=share)
-    answer = judge_dataset([Check(str(i), verdict, "") for i, verdict in enumerate(verdicts)], config)
+    answer = judge_dataset(
+        [Check(str(i), verdict, "") for i, verdict in enumerate(verdicts)], config.needed(len(verdicts)), "data drift"
+    )
     failed, unknown = verdicts.count(Verdict.FAIL), verdicts.count(Verdict.UNKNOWN)
     needed = config.needed(len(verdicts))
     assert (answer.verdict is Verdict.FAIL) == (bool(verdicts) and failed >= needed)
