@@ -98,3 +98,10 @@ def test_joined_values_have_the_declared_type_whether_or_not_there_is_a_row(kind
         assert found["_joined_w"][9] is None
         if len(held) and "theirs" in held:
             assert (found["brought"][4], found["_joined_w"][4]) == (value, "b")
+
+
+def test_of_one_key_and_time_the_last_known_counts_and_then_the_last_delivered():
+    join = Join("w", {"k": "k"}, {}, known_at="known")
+    for rows in ([("a", 1, 4, 0), ("a", 1, 3, 9)], [("a", 1, 3, 9), ("a", 1, 3, 0)]):
+        found = newest_known(pd.Series(["a"], dtype=object), times([5]), table(rows), join)
+        assert found.tolist() == [0]
