@@ -54,6 +54,7 @@ def prepare(case: Case, folder: Path) -> tuple[Any, Any]:
     from config.scaffold import scaffold
     from flows.simulation import setting_of
     from tasks.core import batches
+    from tasks.core.classes import target_values
     from tasks.core.columns import convert
     from tasks.core.features import EVENT_TIME, ROW_ID
     from tasks.core.history import History
@@ -71,7 +72,7 @@ def prepare(case: Case, folder: Path) -> tuple[Any, Any]:
     rows = converted.frame.drop(index=sorted({n for numbers in converted.faults.values() for n in numbers}))
     rows[EVENT_TIME] = batches.event_times(rows, config.columns, datetime.now(UTC))
     rows[ROW_ID] = [f"row {number:06d}" for number in rows.index]
-    label = batches.target_values(rows[case.target], config.positive)
+    label = target_values(rows[case.target], config.positive)
     known_at = rows[EVENT_TIME] + config.labels.delay
     labels = pd.DataFrame({ROW_ID: rows[ROW_ID], "label": label, "known_at": known_at})
     return History.of(rows.drop(columns=case.target), labels), setting_of(config)

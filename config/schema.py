@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from config.alerts import Alerts
+from config.joins import Join, join_of, refuse_unusable_joins
 from config.privacy import Privacy, refuse_unusable_privacy
 from config.runners import Runner, Threads
 from config.schedules import Schedules
@@ -27,6 +28,7 @@ from tasks.core.estimators import Candidate, HistGradientBoosting, Linear, Rando
 from tasks.core.features import CalendarPart, Features, features_of
 from tasks.core.gates import BeatsChampion, BeatsDummy, CleanProcess, Gate, Sanity, misfit
 from tasks.core.governor import Governor
+from tasks.core.joins import Join as Joining
 from tasks.core.metrics import MetricName, Problem, greater_is_better, problem_of
 from tasks.core.performance import Performance
 from tasks.core.probation import Probation
@@ -64,6 +66,7 @@ class PipelineConfig(_Section):
     source: Source
     labels: Labels = Field(default=ColumnLabels(), description="Where the target comes from and when it is known.")
     columns: tuple[Column, ...] = Field(min_length=1)
+    joins: tuple[Join, ...] = Field(default=(), description="Further sources, joined to the events by key and time.")
     calendar: tuple[CalendarPart, ...] = Field(default=(), description="Parts of the event's local time as features.")
     positive: str | None = Field(default=None, description="The target's text that counts as 1; binary only.")
     negatives: tuple[str, ...] = Field(
@@ -117,7 +120,7 @@ class PipelineConfig(_Section):
             raise ValueError("only one column can have the role time")
         if not any(column.role == "feature" for column in columns):
             raise ValueError("at least one column needs the role feature")
-        hours = {c.name for c in columns if c.type in {"integer", "number"} and c.role != "ignore"}
+        hours = {c.name for c in columns if c.type in {"integer", "number"} and c.role != "ignore" and not c.join}
         missing = [c.hours_from for c in columns if c.hours_from and c.hours_from not in hours]
         if missing:
             raise ValueError(
@@ -143,6 +146,7 @@ class PipelineConfig(_Section):
         if targets:
             refuse_unusable_target(targets[0], self.problem, self.positive, self.negatives)
         refuse_unusable_privacy(self.columns, self.gates, self.privacy)
+        refuse_unusable_joins(self.joins, self.columns, self.privacy.protection)
         refuse_uncorrectable(self.columns, self.validation)
         if self.source.repeats:
             refuse_uncounted_repeats(self.columns, self.validation)
@@ -175,8 +179,12 @@ class PipelineConfig(_Section):
         rules = self.validation
         return Suite(
             rules.expectations, rules.max_quarantined_share, classes, rules.repeats, self.privacy.protection,
-            rules.corrections, rules.refuse_changes,
+            rules.corrections, rules.refuse_changes, [join.joining(self.columns) for join in self.joins],
         )  # fmt: skip
+
+    def join_of(self, table: str) -> tuple[Join, Joining]:
+        """The join whose rows stand in a table; raises NotFound."""
+        return join_of(self.joins, self.columns, table)
 
     @property
     def target(self) -> Column | None:

@@ -31,8 +31,10 @@ def erasure_flow(pipeline: str, request: str) -> str:
     config, session = begin_run(pipeline)
     home = load_settings().home
     subject = erasure_requests.requested(session.store, request)
-    traces = erasure.traces_of(session, subject, config.columns, config.privacy.subject, config.labels)
+    named, joins = config.privacy.subject, config.suite.joins
+    traces = erasure.traces_of(session, subject, config.columns, named, config.labels, joins)
     readers = {"events": config.source.read}
+    readers |= {joining.table: join.source.read for join, joining in zip(config.joins, joins, strict=True)}
     if isinstance(config.labels, FolderLabels):
         readers["labels"] = config.labels.read
     with ExitStack() as held:

@@ -1,16 +1,17 @@
 """The ingestion flow: new deliveries become accepted and quarantined rows, each content once."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from prefect import flow
 
+from config.joins import Join
 from config.schema import PipelineConfig
 from flows.naming import is_step, run_name
 from flows.running import begin_run
 from tasks import ingestion, releasing, reporting, watching
 from tasks.adapters.leases import Lease
-from tasks.adapters.sources import FolderLabels
+from tasks.adapters.sources import FolderLabels, Listing
 from tasks.core import batches, dossiers
 from tasks.core.results import Decision
 from tasks.reconciliation import reconcile
@@ -31,17 +32,32 @@ def ingestion_flow(pipeline: str, as_of: datetime | None = None) -> list[str]:
     config, session = begin_run(pipeline, as_of)
     with session.hold("ingestion") as lease:
         repairs = () if is_step() else reconcile(session).done
-        events = ingestion.list_deliveries(config.source, session)
-        decisions = [_ingest_events(config, session, path, lease) for path in events.ready]
-        unsettled, left_out = events.unsettled, dict(events.left_out)
+        listings, decisions = list[Listing](), list[Decision | None]()
+        for join, joining in zip(config.joins, config.suite.joins, strict=True):  # before the events that need them
+            listings.append(ingestion.list_deliveries(join.source, session, joining.table))
+            decisions += [_ingest_joined(config, session, path, join, lease) for path in listings[-1].ready]
+        listings.append(ingestion.list_deliveries(config.source, session))
+        decisions += [_ingest_events(config, session, path, lease) for path in listings[-1].ready]
         if isinstance(config.labels, FolderLabels):
-            late = ingestion.list_deliveries(config.labels, session)
-            decisions += [_ingest_labels(config, session, path, lease) for path in late.ready]
-            unsettled += late.unsettled
-            left_out |= late.left_out
+            listings.append(ingestion.list_deliveries(config.labels, session, "labels"))
+            decisions += [_ingest_labels(config, session, path, lease) for path in listings[-1].ready]
     new = [decision for decision in decisions if decision is not None]
+    unsettled = tuple(name for listing in listings for name in listing.unsettled)
+    left_out = {name: rule for listing in listings for name, rule in listing.left_out.items()}
     reporting.show_page("ingestion", pipeline, dossiers.ingestion_page(pipeline, new, unsettled, repairs, left_out))
     return [f"{decision.evidence['name']}: {decision.outcome}" for decision in new]
+
+
+def _ingest_joined(config: PipelineConfig, session: Session, path: Path, join: Join, lease: Lease) -> Decision | None:
+    joining = join.joining(config.columns)
+    delivery = ingestion.keep_raw(session, path, joining.table)
+    if delivery is None:
+        return None
+    suite = join.suite(joining, config.privacy.protection)
+    judged = ingestion.judge_events(session, delivery, join.source, joining.columns, suite)
+    tables = batches.event_tables(judged, delivery, joining.columns, None, timedelta(0))
+    ingestion.publish_batch(session, delivery, tables, lease)
+    return ingestion.record_batch(session, delivery.batch_id)
 
 
 def _ingest_events(config: PipelineConfig, session: Session, path: Path, lease: Lease) -> Decision | None:

@@ -1,5 +1,7 @@
 """The release flow: rows of the quarantine are judged again by the present rules, because a person asked for it."""
 
+from datetime import timedelta
+
 from prefect import flow
 
 from config.schema import PipelineConfig
@@ -10,6 +12,7 @@ from tasks.adapters.sources import FolderLabels
 from tasks.core import batches, corrections, delivery_pages
 from tasks.core.batches import Judged
 from tasks.core.corrections import Release
+from tasks.core.joins import is_joined
 from tasks.core.results import Decision
 from tasks.reconciliation import reconcile
 from tasks.session import Session
@@ -62,6 +65,8 @@ def _publish(
     if isinstance(config.labels, FolderLabels) and delivery.kind == "labels":
         names = (config.labels.id, config.labels.label, config.labels.known_at or batches.DELIVERED_AT)
         tables = batches.late_label_tables(judged, delivery, names, config.positive)
+    elif is_joined(delivery.kind):
+        tables = batches.event_tables(judged, delivery, config.join_of(delivery.kind)[1].columns, None, timedelta(0))
     else:
         tables = batches.event_tables(judged, delivery, config.columns, config.positive, config.labels.delay)
     tables = corrections.release_tables(tables, release, judged, *asked)

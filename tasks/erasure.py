@@ -13,6 +13,7 @@ from tasks.adapters.sources import FolderLabels
 from tasks.core import championship
 from tasks.core.columns import Column
 from tasks.core.errors import ArtefactMismatch, NotFound
+from tasks.core.joins import Join
 from tasks.core.privacy.erasure import Plan, Traces, digest_of
 from tasks.core.results import Decision, Snapshot, Verdict
 from tasks.retrying import STEP
@@ -21,7 +22,14 @@ from tasks.session import Session
 KIND, TRIGGERED = "erasure", "triggered"
 
 
-def traces_of(session: Session, subject: str, columns: Sequence[Column], named: str | None, labels: Any) -> Traces:
+def traces_of(
+    session: Session,
+    subject: str,
+    columns: Sequence[Column],
+    named: str | None,
+    labels: Any,
+    joins: Sequence[Join] = (),
+) -> Traces:
     """What a person is called in this pipeline: in the column `named`, or in the id. Raises NotFound without either."""
     ids = [column for column in columns if column.role == "id"]
     column = next((one for one in columns if one.name == named), ids[0] if len(ids) == 1 else None)
@@ -30,7 +38,8 @@ def traces_of(session: Session, subject: str, columns: Sequence[Column], named: 
             f"{session.pipeline} has no single column that tells who a row is about: name one in privacy.subject."
         )
     is_id = [column] == ids
-    held = (column.name, labels.id) if is_id and isinstance(labels, FolderLabels) else (column.name,)
+    held: tuple[str, ...] = (column.name, labels.id) if is_id and isinstance(labels, FolderLabels) else (column.name,)
+    held += tuple(told[column.name] for join in joins for told in (join.key, join.fields) if column.name in told)
     return Traces.of(subject, column.privacy, session.keys, tuple(dict.fromkeys(held)), is_id=is_id)
 
 

@@ -17,13 +17,16 @@ from tasks.core import batches
 from tasks.core.batches import Delivery, Judged, Suite
 from tasks.core.changed_deliveries import compared
 from tasks.core.classes import Unknown
-from tasks.core.columns import Column, convert
+from tasks.core.columns import Column, convert, delivered
 from tasks.core.errors import DataRejected
+from tasks.core.features import ROW_ID
+from tasks.core.joins import JOINED, is_joined
 from tasks.core.printable import printable
 from tasks.core.results import Decision
-from tasks.core.rows import refuse_unusable, repeated_rows, shape_faults, time_faults
+from tasks.core.rows import refuse_unusable, shape_faults, time_faults
+from tasks.core.schema_changes import columns_before
 from tasks.private import make_private
-from tasks.reading import standing, typed
+from tasks.reading import Examined, accepted_before, examine, standing
 from tasks.retrying import STEP
 from tasks.session import Session
 
@@ -35,10 +38,13 @@ _EVERY_DAY = ("labels", "quarantine", "events", "batches")
 
 
 @task(name="list deliveries", **STEP)
-def list_deliveries(source: Any, session: Session) -> Listing:
+def list_deliveries(source: Any, session: Session, kind: str = "events") -> Listing:
     """What a source has ready; sources that fetch or generate put what is due into the inbox first."""
-    inbox = session.store.cache_path("inbox", source.kind, "deliveries").parent
-    source.deliver(session.as_of, inbox, set(session.store.read("batches", ["name"])["name"]))
+    room = (kind, source.kind) if is_joined(kind) else (source.kind,)
+    inbox = session.store.cache_path("inbox", *room, "deliveries").parent
+    known = session.store.read("batches", ["name", "kind"])
+    # Names tell how far a source was read: another one of the same kind has a watermark of its own.
+    source.deliver(session.as_of, inbox, set(known.loc[known["kind"] == kind, "name"]))
     listing: Listing = source.listing(inbox)
     if listing.unsettled:
         get_run_logger().info("left alone, still being written: %s", ", ".join(listing.unsettled))
@@ -60,6 +66,14 @@ def keep_raw(session: Session, path: Path, kind: str) -> Delivery | None:
     return None if session.store.committed("batches", delivery.batch_id) else delivery
 
 
+@task(name="examine delivery", task_run_name="examine {delivery.name}", **STEP)
+def examine_delivery(
+    session: Session, delivery: Delivery, source: Any, columns: Sequence[Column], suite: Suite
+) -> Examined:
+    """What a delivery says by itself; of earlier ones nothing is asked, so that many can be examined at once."""
+    return examine(session, delivery, source, columns, suite)
+
+
 @task(name="judge events", task_run_name="judge {delivery.name}", **STEP)
 def judge_events(
     session: Session,
@@ -67,29 +81,31 @@ def judge_events(
     source: Any,
     columns: Sequence[Column],
     suite: Suite,
+    examined: Examined | None = None,
 ) -> Judged:
-    """Read, convert and validate an events delivery; an unreadable one is refused whole, as a result."""
-    try:
-        text = source.read(session.store.raw_path(delivery.sha256))
-        again = repeated_rows(text, columns) if suite.repeats == "set_aside" else text.index[:0]
-        text = text if suite.rows is None else text.loc[list(suite.rows)]
-        frame, faults, found = typed(session, delivery, text, columns, suite)
-    except DataRejected as error:
-        return batches.unreadable(error.rule, str(error))
-    again = again.intersection(text.index)
-    if len(again):  # the first of them is judged as if it had come alone
+    """Judge a delivery of rows beside what was accepted before; an unreadable one is refused whole, as a result.
+
+    What was `examined` before is not read again. Joined sources are judged as events are, with their own columns.
+    """
+    before = columns_before(session.store.read("batches"), delivery.kind)
+    if examined is None or (examined.told_by_history and before):
+        examined = examine(session, delivery, source, columns, suite, before)
+    if examined.rejected is not None or examined.frame is None:
+        return batches.unreadable(*(examined.rejected or ("unusable", "it was not read")))
+    frame, faults, again = examined.frame, dict(examined.faults), list(examined.again)
+    known = accepted_before(session, frame[ROW_ID], delivery, suite)
+    if known.any():
+        faults["row_id:already accepted"] = list(frame.index[known])
+    if again:  # the first of them is judged as if it had come alone
         faults = {rule: [n for n in numbers if n not in again] for rule, numbers in faults.items()}
-        faults[batches.REPEATED] = list(again)
-    rules = [*expectations.always(columns), *suite.expectations]
-    rules = rules if suite.rows is None else [rule for rule in rules if rule.on_fail == "quarantine"]
-    # Of single rows that are judged again none need have a value.
-    may_be_empty = [column.name for column in columns if column.optional or suite.rows is not None]
-    answer = expectations.validate(frame.drop(again), rules, may_be_empty)
-    fault_point("ingestion.validated")
+        faults[batches.REPEATED] = again
+    answer, found = examined.answer, examined.found
     target = next((column.name for column in columns if column.role == "target"), None)
     judged = _judged(frame, faults | answer.rows | found.rows, answer, target, suite, found.refusals)
     judged = replace(judged, again=frame.loc[list(faults.get("row_id:already accepted", ()))])
-    return judged if suite.rows is not None else compared(judged, text, columns, suite, session.store.read("batches"))
+    if suite.rows is not None:
+        return judged
+    return compared(judged, examined.columns, examined.rows, delivered(columns), suite, before)
 
 
 def _judged(
@@ -156,8 +172,8 @@ def publish_batch(session: Session, delivery: Delivery, tables: Mapping[str, "pd
     import pyarrow as pa
 
     def before(table: str) -> None:
-        if table in _EVERY_DAY:
-            fault_point(f"ingestion.published.{table}")
+        if table in _EVERY_DAY or is_joined(table):
+            fault_point(f"ingestion.published.{JOINED if is_joined(table) else table}")
         session.leases.check(lease)
 
     rows = {name: pa.Table.from_pandas(table, preserve_index=False) for name, table in tables.items()}

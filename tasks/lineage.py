@@ -8,6 +8,7 @@ from tasks.core.championship import changes_of
 from tasks.core.columns import Column
 from tasks.core.errors import KeepfitError, NotFound
 from tasks.core.features import EVENT_TIME, ROW_ID
+from tasks.core.joins import is_joined
 from tasks.core.privacy.erasure import Traces
 from tasks.core.results import JournalEntry
 from tasks.session import Session
@@ -47,7 +48,7 @@ def lineage_of(session: Session, row: str) -> list[Step]:
     `row` is the row's id, see `row_named`. What a server does not tell now is named as not known.
     """
     standing = [ROW_ID, EVENT_TIME, "_batch_id", "_ingested_at"]
-    events = _where(session, "events", standing, ROW_ID, row)
+    events = _where(session, "events", None, ROW_ID, row)
     asked = _where(session, "requests", standing, ROW_ID, row)
     steps: list[Step] = [
         ("request", f"{row}, asked about online in {one['_batch_id']}, {one['_ingested_at']:%Y-%m-%d %H:%M} UTC")
@@ -57,6 +58,9 @@ def lineage_of(session: Session, row: str) -> list[Step]:
         taken = f"taken in {event['_ingested_at']:%Y-%m-%d %H:%M}"
         told = f"{row}, event of {event[EVENT_TIME]:%Y-%m-%d %H:%M:%S} UTC, {taken}"
         steps += [("row", told), *_batch(session, "batch", str(event["_batch_id"]))]
+        joined = {name: batch for name, batch in event.items() if is_joined(str(name)[1:]) and isinstance(batch, str)}
+        for name, batch in joined.items():
+            steps += _batch(session, str(name)[1:].replace("_", " ", 1), batch)
     labels = _where(session, "labels", [ROW_ID, "known_at", "_batch_id"], ROW_ID, row)
     for label in labels.sort_values("known_at").to_dict("records"):
         steps.append(("label", f"known at {label['known_at']:%Y-%m-%d %H:%M} UTC"))
@@ -71,7 +75,7 @@ def lineage_of(session: Session, row: str) -> list[Step]:
     return steps if len(found) else [*steps, ("prediction", "none: no version has scored this row")]
 
 
-def _where(session: Session, table: str, columns: Sequence[str], name: str, value: str) -> "pd.DataFrame":
+def _where(session: Session, table: str, columns: Sequence[str] | None, name: str, value: str) -> "pd.DataFrame":
     import pyarrow.compute as pc
 
     return session.store.read(table, columns, pc.field(name) == value)

@@ -1,46 +1,118 @@
-"""From the texts of a kept delivery to typed rows that may be stored, with the faults of single rows. No verdicts."""
+"""From a kept delivery to typed rows that may be stored, with what its own rows say of it. No verdicts, no history.
 
-from collections.abc import Sequence
+What is asked of earlier deliveries comes afterwards, so that many deliveries can be examined at once.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tasks.core import batches, corrections
+from tasks.adapters import expectations
+from tasks.adapters.expectations import Validation
+from tasks.adapters.faults import fault_point
+from tasks.core import batches, corrections, schema_changes
 from tasks.core.batches import Delivery, Suite
-from tasks.core.columns import Column, convert
+from tasks.core.columns import Column, convert, delivered
+from tasks.core.errors import DataRejected
 from tasks.core.features import EVENT_TIME, ROW_ID
+from tasks.core.joins import KEY, is_joined, key_digests
 from tasks.core.privacy.protection import Found
-from tasks.core.rows import refuse_unusable, shape_faults, time_faults
-from tasks.core.schema_changes import columns_before
+from tasks.core.rows import refuse_unusable, repeated_rows, shape_faults, time_faults
+from tasks.joining import attached
 from tasks.private import make_private
 from tasks.session import Session
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_LACKING = "columns"
 
-def typed(
-    session: Session, delivery: Delivery, text: "pd.DataFrame", columns: Sequence[Column], suite: Suite
+
+@dataclass(frozen=True)
+class Examined:
+    """What a delivery says by itself; or why it cannot be read (`rejected`: the rule, and how it is told).
+
+    `rows` were read, of which `again` repeat an earlier one; `columns` says what each column's values are.
+    """
+
+    frame: "pd.DataFrame | None" = None
+    faults: Mapping[str, list[int]] = field(default_factory=dict)
+    answer: Validation = field(default_factory=lambda: Validation(()))
+    found: Found = field(default_factory=lambda: Found({}, {}))
+    columns: Mapping[str, str] = field(default_factory=dict)
+    rows: int = 0
+    again: Sequence[int] = ()
+    rejected: tuple[str, str] | None = None
+
+    @property
+    def told_by_history(self) -> bool:
+        """Whether the words of its refusal depend on what earlier deliveries held."""
+        return self.rejected is not None and self.rejected[0] == _LACKING
+
+
+def examine(
+    session: Session,
+    delivery: Delivery,
+    source: Any,
+    columns: Sequence[Column],
+    suite: Suite,
+    before: Sequence[Mapping[str, str]] = (),
+) -> Examined:
+    """Read, convert, join and validate a delivery; `before`: what the columns of earlier deliveries held."""
+    own = delivered(columns)
+    try:
+        text = source.read(session.store.raw_path(delivery.sha256))
+        again = repeated_rows(text, own) if suite.repeats == "set_aside" else text.index[:0]
+        text = text if suite.rows is None else text.loc[list(suite.rows)]
+        frame, faults, found = _typed(session, delivery, text, columns, suite, before)
+    except DataRejected as error:
+        return Examined(rejected=(error.rule, str(error)))
+    again = again.intersection(text.index)
+    rules = [*expectations.always(columns), *suite.expectations]
+    rules = rules if suite.rows is None else [rule for rule in rules if rule.on_fail == "quarantine"]
+    # Of single rows that are judged again none need have a value.
+    may_be_empty = [column.name for column in columns if column.optional or suite.rows is not None]
+    answer = expectations.validate(frame.drop(again), rules, may_be_empty)  # the first of them as if it came alone
+    fault_point("ingestion.validated")
+    described = schema_changes.describe(text, {column.name: column.missing for column in own})
+    return Examined(frame, faults, answer, found, described, len(text), list(again))
+
+
+def _typed(
+    session: Session,
+    delivery: Delivery,
+    text: "pd.DataFrame",
+    columns: Sequence[Column],
+    suite: Suite,
+    before: Sequence[Mapping[str, str]],
 ) -> tuple["pd.DataFrame", dict[str, Any], Found]:
     """The rows as they may be stored, the rules that single rows break, and what of them is personal. DataRejected."""
-    used = [column for column in columns if column.role != "ignore"]
-    refuse_unusable(text, used, columns_before(session.store.read("batches")))
+    used = [column for column in delivered(columns) if column.role != "ignore"]
+    refuse_unusable(text, used, before)
     converted = convert(text, used)
     faults = converted.faults | shape_faults(text, [column.name for column in used])
 
+    def ids(rows: "pd.DataFrame") -> "pd.Series":
+        return batches.row_ids(rows, used, delivery.batch_id, suite.identity)
+
     def accepted(rows: "pd.DataFrame") -> "pd.Series":
-        return standing(session, batches.row_ids(rows, columns, delivery.batch_id))
+        return standing(session, ids(rows), table=delivery.kind)
 
     frame, found = make_private(session, converted.frame, used, suite.protection, accepted)
-    frame = frame.assign(**{EVENT_TIME: batches.event_times(frame, columns, delivery.ingested_at)})
-    frame[ROW_ID] = batches.row_ids(frame, columns, delivery.batch_id)
-    timed = next((column for column in columns if column.role == "time"), None)
+    frame = frame.assign(**{EVENT_TIME: batches.event_times(frame, used, delivery.ingested_at)})
+    frame[ROW_ID] = ids(frame)
+    timed = next((column for column in used if column.role == "time"), None)
     faults |= time_faults(frame[EVENT_TIME], timed, session.now, "event_time")
-    known = _accepted(session, frame[ROW_ID], delivery, suite)
-    if known.any():
-        faults["row_id:already accepted"] = list(frame.index[known])
+    if is_joined(delivery.kind):
+        time = next(column.name for column in used if column.role == "time")
+        frame[KEY] = key_digests(frame, suite.identity[: suite.identity.index(time)])
+    for join in suite.joins:
+        frame, without = attached(session, converted.frame, frame, join, used, suite.protection)
+        faults |= without
     return frame, faults, found
 
 
-def _accepted(session: Session, ids: "pd.Series", delivery: Delivery, suite: Suite) -> "pd.Series":
+def accepted_before(session: Session, ids: "pd.Series", delivery: Delivery, suite: Suite) -> "pd.Series":
     """Which of these rows were accepted before and stay; earlier ids are looked through piece by piece."""
     import pyarrow.compute as pc
 
@@ -50,12 +122,12 @@ def _accepted(session: Session, ids: "pd.Series", delivery: Delivery, suite: Sui
     if suite.corrections == "by_name":
         olds = corrections.earlier_of(session.store.read("batches"), delivery)
         where = ~pc.field("_batch_id").isin(olds) if olds else None
-    return standing(session, ids, where)
+    return standing(session, ids, where, delivery.kind)
 
 
-def standing(session: Session, ids: "pd.Series", where: Any = None) -> "pd.Series":
-    """Which of these rows stand in the events (of those that pass the filter); a missing id counts as one that does."""
+def standing(session: Session, ids: "pd.Series", where: Any = None, table: str = "events") -> "pd.Series":
+    """Which of these rows stand in the table (of those that pass the filter); a missing id counts as one that does."""
     known = ids.isna()
-    for rows in session.store.scan("events", [ROW_ID], where):
+    for rows in session.store.scan(table, [ROW_ID], where):
         known |= ids.isin(rows.column(ROW_ID).to_pandas())
     return known

@@ -12,6 +12,7 @@ from tasks.core.batches import Delivery, Judged, Suite
 from tasks.core.corrections import BATCH, OF_BATCH, Release
 from tasks.core.errors import NotFound
 from tasks.core.features import EVENT_TIME, ROW_ID
+from tasks.core.joins import is_joined
 from tasks.core.superseding import Corrections, Replaced, span_of
 from tasks.retrying import STEP
 from tasks.session import Session
@@ -67,7 +68,11 @@ def judge_again(session: Session, release: Release, config: Any) -> Judged:
     """Judge quarantined rows by the present rules: a whole delivery as such, single rows by the rules of rows."""
     delivery, rows = corrections.delivery_of(release), None if release.whole else release.numbers
     suite: Suite = config.suite if rows is None else replace(config.suite, max_share=1.0, rows=rows)
-    if delivery.kind == "labels":
+    if is_joined(delivery.kind):
+        join, joining = config.join_of(delivery.kind)
+        of_rows = replace(join.suite(joining, config.privacy.protection), max_share=suite.max_share, rows=rows)
+        judged = ingestion.judge_events.fn(session, delivery, join.source, joining.columns, of_rows)
+    elif delivery.kind == "labels":
         identity = [column for column in config.columns if column.role == "id"]
         judged = ingestion.judge_labels.fn(session, delivery, config.labels, suite, identity)
     else:

@@ -14,6 +14,7 @@ from tasks.adapters.leases import Lease
 from tasks.core import championship, invariants
 from tasks.core.championship import Reign
 from tasks.core.errors import ArtefactMismatch, KeepfitError
+from tasks.core.joins import is_joined
 from tasks.core.online import ONLINE
 from tasks.core.privacy.erasure import settle
 from tasks.core.results import Check, Decision, JournalEntry, Verdict, overall
@@ -107,7 +108,11 @@ def _check_artefact(session: Session) -> list[str]:
 
 
 def _check_batches(session: Session) -> list[str]:
-    counts = {table: _counts(session, table) for table in ("events", "quarantine")}
+    import pandas as pd
+
+    batches = session.store.read("batches")
+    joined = [kind for kind in batches.get("kind", pd.Series(dtype=object)).unique() if is_joined(kind)]
+    counts = {table: _counts(session, table) for table in ("events", "quarantine", *joined)}
     labels = _counts(session, "labels")
     rejected = session.store.read("quarantine", ["_batch_id", "_row_number"])
     counts["quarantine"] = rejected[rejected["_row_number"] >= 0].groupby("_batch_id").size()
@@ -116,7 +121,7 @@ def _check_batches(session: Session) -> list[str]:
     gone = {str(batch): int(rows) for batch, rows in counted.items()}
     again = session.store.read("released", ["of_batch", "_row_number"])
     return [
-        *invariants.batches_once(session.store.read("batches"), published, gone),
+        *invariants.batches_once(batches, published, gone),
         *invariants.released_once(again, rejected),
     ]
 

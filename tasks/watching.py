@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from prefect import task
 
-from tasks.core import batches
 from tasks.core.batches import Judged
+from tasks.core.classes import target_values
 from tasks.core.columns import Column
 from tasks.core.features import EVENT_TIME, ROW_ID
 from tasks.core.sampling import bounded_sample_batches
@@ -38,7 +38,7 @@ def watch_delivery(
     if judged.refusal or not session.store.exists("batches"):
         return judged
     target = next((column.name for column in columns if column.role == "target"), None)
-    labels = None if target is None else batches.target_values(judged.accepted[target], positive).to_numpy("float64")
+    labels = None if target is None else target_values(judged.accepted[target], positive).to_numpy("float64")
     past = _past(session, judged.accepted[EVENT_TIME], stored, target is not None)
     if judged.replaced is not None:  # a correction resembles what it corrects
         past = replace(past, rows=past.rows[~past.rows[ROW_ID].isin(judged.replaced.rows[ROW_ID])])

@@ -28,7 +28,8 @@ def erase(
     from tasks.core.privacy.erasure import digest_of
 
     config, session = open_pipeline(pipeline, None, "erase")
-    traces = erasure.traces_of(session, subject, config.columns, config.privacy.subject, config.labels)
+    named = config.privacy.subject
+    traces = erasure.traces_of(session, subject, config.columns, named, config.labels, config.suite.joins)
     digest = digest_of(subject, session.keys)
     if not verify:
         from flows.erasure import erasure_flow

@@ -43,14 +43,13 @@ def plan(
         trained: the snapshot that each model version was trained on.
     """
     ids = set(traces.row_ids) | set(_ids_in_tables(store, traces))
-    batches = store.read("batches", ["_batch_id", "sha256", "kind"]).set_index("sha256")
+    batches = store.read("batches", ["_batch_id", "sha256", "kind"])
     found = {sha: _rows_in(path, _kind(batches, sha), traces, readers) for sha, path in _kept(store)}
     raw = {sha: rows for sha, rows in found.items() if rows is not None}
     rejected = tuple(
-        (str(batches.loc[sha, "_batch_id"]), place)
-        for sha, rows in raw.items()
-        if sha in batches.index
-        for place in rows
+        (str(batch), place)
+        for batch, sha in zip(batches["_batch_id"], batches["sha256"], strict=True)
+        for place in raw.get(sha, ())
     )
     named = Plan(digest, number, traces.names, tuple(sorted(ids)), traces.columns, traces.kind, raw, (), rejected)
     return replace(named, erased=_counts(store, named), snapshots=tuple(_versions(store, named, trained)))
@@ -62,7 +61,7 @@ def carry_out(store: Store, plan: Plan, readers: Readers, answered: Path) -> Non
     `answered` is the folder where online answers stand until they are taken up. Raises InvariantBroken, naming files,
     where traces are left.
     """
-    batches = store.read("batches", ["sha256", "kind"]).set_index("sha256")
+    batches = store.read("batches", ["sha256", "kind"])
     _account(store, plan)
     fault_point("erasure.accounted")
     for folder in erasing.table_folders(store.folder):
@@ -111,7 +110,7 @@ def prove(store: Store, traces: Traces, answered: Path) -> int:
 def _ids_in_tables(store: Store, traces: Traces) -> Iterator[str]:
     import pyarrow as pa
 
-    tables = (table for table in ("events", "requests") if store.exists(table))
+    tables = (table for table in ("events", "requests", *erasing.joined_tables(store.folder)) if store.exists(table))
     for rows in chain.from_iterable(store.scan(table) for table in tables):
         mask = _speaks_of(pa.Table.from_batches([rows]), traces)
         yield from (str(one) for one in rows.column(ROW_ID).to_pandas()[mask])
@@ -131,7 +130,7 @@ def _speaks_of(rows: "pa.Table", traces: Traces) -> Any:
 
 
 def _kind(batches: "pd.DataFrame", sha256: str) -> str:
-    return str(batches.loc[sha256, "kind"]) if sha256 in batches.index else "events"
+    return str(next(iter(batches.loc[batches["sha256"] == sha256, "kind"]), "events"))
 
 
 def _kept(store: Store) -> list[tuple[str, Path]]:
@@ -178,7 +177,7 @@ def _doomed(rows: "pa.Table", plan: Plan) -> Any:
 
 def _counts(store: Store, plan: Plan) -> tuple[tuple[str, str, int], ...]:
     told = []
-    for table in (*_COUNTED, "quarantine"):
+    for table in (*_COUNTED, "quarantine", *erasing.joined_tables(store.folder)):
         wanted = ["_batch_id", "_row_number" if table == "quarantine" else ROW_ID]
         for rows in store.scan(table, wanted) if store.exists(table) else ():
             import pyarrow as pa

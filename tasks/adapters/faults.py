@@ -51,6 +51,10 @@ ERASURE_POINTS: tuple[str, ...] = (
 )
 """Apart from the loop's: an erasure is started by a person, who is told to start it again."""
 
+JOIN_POINTS: tuple[str, ...] = ("ingestion.published.joined",)
+"""Passed by pipelines that join further sources."""
+
+_EVERY = (*FAULT_POINTS, *ERASURE_POINTS, *JOIN_POINTS)
 _SIGNALS = {"KILL": signal.SIGKILL, "TERM": signal.SIGTERM, "STOP": signal.SIGSTOP}
 _passages: Counter[str] = Counter()
 _lock = Lock()
@@ -94,8 +98,7 @@ def _signal() -> signal.Signals:
 
 
 def _known(name: str) -> None:
-    if name not in (*FAULT_POINTS, *ERASURE_POINTS):
+    if name not in _EVERY:
         raise ConfigInvalid(
-            f"{name!r} is no fault point; allowed are {', '.join((*FAULT_POINTS, *ERASURE_POINTS))}. "
-            "Add it to tasks/adapters/faults.py."
+            f"{name!r} is no fault point; allowed are {', '.join(_EVERY)}. Add it to tasks/adapters/faults.py."
         )

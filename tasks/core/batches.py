@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from tasks.core import superseding
-from tasks.core.classes import Classes
-from tasks.core.columns import Column
-from tasks.core.conversion import FALSE_WORDS
+from tasks.core.classes import Classes, target_values
+from tasks.core.columns import RESERVED_PREFIX, Column
 from tasks.core.features import EVENT_TIME, ROW_ID
+from tasks.core.joins import Join, is_joined
 from tasks.core.privacy.protection import Protection
 from tasks.core.results import Check, Decision, Verdict, Window
 from tasks.core.schema_changes import ChangeKind
@@ -44,8 +44,11 @@ class Delivery:
 
     @property
     def batch_id(self) -> str:
-        """Short enough to read, long enough not to collide."""
-        return self.sha256[:32]
+        """Short enough to read, long enough not to collide; the same file may be delivered to several tables."""
+        told = self.sha256
+        if is_joined(self.kind):
+            told = hashlib.sha256(f"{self.kind} {told}".encode()).hexdigest()
+        return told[:32]
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,9 @@ class Suite:
     protection: Protection = field(default_factory=Protection)
     corrections: Corrections = "refuse"
     refuse_changes: Sequence[ChangeKind] = ()
+    joins: Sequence[Join] = ()
+    identity: Sequence[str] = ()
+    """The columns that tell rows apart; without any those with the role id."""
     rows: Sequence[int] | None = None
     """Only these rows of a delivery are judged, by the rules of single rows; None: all of it."""
 
@@ -137,11 +143,13 @@ def unreadable(rule: str, why: str) -> Judged:
     return Judged(pd.DataFrame(), {}, 0, f"{BATCH}{rule}: {why}", rules=f"{BATCH}{rule}")
 
 
-def row_ids(frame: "pd.DataFrame", columns: Sequence[Column], batch_id: str) -> "pd.Series":
-    """The id of each row: a digest of its id columns, or of its place in the delivery where there are none."""
+def row_ids(
+    frame: "pd.DataFrame", columns: Sequence[Column], batch_id: str, identity: Sequence[str] = ()
+) -> "pd.Series":
+    """The id of each row: a digest of its id columns (or of `identity`), without any of its place in the delivery."""
     import pandas as pd
 
-    ids = [column.name for column in columns if column.role == "id"]
+    ids = list(identity) or [column.name for column in columns if column.role == "id"]
     if not ids:
         return pd.Series([f"{batch_id}-{number}" for number in frame.index], index=frame.index, dtype=object)
     # As text before anything else: beside a missing value whole numbers would turn into floats, and ids with them.
@@ -170,37 +178,19 @@ def event_times(frame: "pd.DataFrame", columns: Sequence[Column], delivered_at: 
     return times.astype("datetime64[us, UTC]")
 
 
-def target_values(texts: "pd.Series", positive: str | None) -> "pd.Series":
-    """The target as float64: 1 and 0 by `positive`, else the number; NaN where there is none.
-
-    `positive` is compared as the column's own type: "1" is the number 1.0, and "yes" is true.
-    """
-    import pandas as pd
-
-    if pd.api.types.is_bool_dtype(texts):
-        values = texts.astype("Float64").astype("float64")
-        return 1 - values if positive is not None and positive.lower() in FALSE_WORDS else values
-    if positive is None:
-        return pd.to_numeric(texts, errors="coerce").astype("float64")
-    if pd.api.types.is_numeric_dtype(texts):
-        matches = texts.astype("float64") == float(positive)
-    else:
-        matches = texts.astype("string") == positive
-    return matches.astype("float64").where(texts.notna())
-
-
 def event_tables(
     judged: Judged, delivery: Delivery, columns: Sequence[Column], positive: str | None, label_delay: timedelta
 ) -> dict[str, "pd.DataFrame"]:
-    """The tables of an events delivery: events, labels (where the target stands in them), quarantine, batches."""
+    """The tables of a delivery of events (and labels, where the target stands in them), or of joined rows."""
     import pandas as pd
 
     rows = judged.accepted
     tables = closing_tables(judged, delivery, rows[EVENT_TIME] if len(rows) else None)
     if len(rows):
         kept = [column.name for column in columns if column.role not in {"ignore", "target"}]
-        moment = pd.Timestamp(delivery.ingested_at)
-        tables["events"] = rows[[*kept, ROW_ID, EVENT_TIME]].assign(_batch_id=delivery.batch_id, _ingested_at=moment)
+        ours = [name for name in rows if str(name).startswith(RESERVED_PREFIX) and name not in {ROW_ID, EVENT_TIME}]
+        moment, stored = pd.Timestamp(delivery.ingested_at), rows[[*kept, ROW_ID, EVENT_TIME, *ours]]
+        tables[delivery.kind] = stored.assign(_batch_id=delivery.batch_id, _ingested_at=moment)
     target = next((column.name for column in columns if column.role == "target"), None)
     if target is not None and len(rows):
         label = target_values(rows[target], positive)

@@ -3,33 +3,29 @@
 How changes are found and named is `tasks.core.schema_changes`'; nothing is read or written here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from tasks.core import schema_changes
 from tasks.core.batches import Judged, Suite, refuse_whole
 from tasks.core.columns import Column
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 def compared(
-    judged: Judged, text: "pd.DataFrame", columns: Sequence[Column], suite: Suite, known: "pd.DataFrame"
-) -> Judged:
+    judged: Judged, now: Mapping[str, str], rows: int, columns: Sequence[Column], suite: Suite,
+    before: Sequence[Mapping[str, str]],
+) -> Judged:  # fmt: skip
     """The delivery with what changed as warnings; refused whole by `schema-KIND` where the pipeline's file says so.
 
     Args:
         judged: what became of its rows.
-        text: the rows as they were read, with all columns that came.
+        now: what the values of each column that came are.
+        rows: how many rows were read.
         columns: the declared columns.
         suite: `refuse_changes` says which changes refuse.
-        known: the batches table.
+        before: what the columns of accepted deliveries held, the last one last.
     """
-    now = schema_changes.describe(text, {column.name: column.missing for column in columns})
-    before = schema_changes.columns_before(known)
-    changes = schema_changes.changes_of(before, now, len(text))
+    changes = schema_changes.changes_of(before, now, rows)
     said = [change.words for change in changes]
     said += schema_changes.undeclared(now, [column.name for column in columns], before)
     judged = replace(judged, columns=now, warnings=(*judged.warnings, *said))

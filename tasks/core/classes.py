@@ -1,4 +1,4 @@
-"""Which values a binary target may have: a label of a class that nobody declared is no negative one.
+"""Which values a binary target may have, and what each counts as: a class that nobody declared is no negative one.
 
 What follows for a row or a delivery is decided where rows are judged.
 """
@@ -6,6 +6,8 @@ What follows for a row or a delivery is decided where rows are judged.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from tasks.core.conversion import FALSE_WORDS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,3 +53,22 @@ class Classes:
             return Unknown(refusals={"classes": told}) if others > 1 else Unknown()
         broken = target.index[(values.notna() & ~values.isin(known)).astype(bool)]
         return Unknown({f"class:{target.name}": list(broken)} if len(broken) else {})
+
+
+def target_values(texts: "pd.Series", positive: str | None) -> "pd.Series":
+    """The target as float64: 1 and 0 by `positive`, else the number; NaN where there is none.
+
+    `positive` is compared as the column's own type: "1" is the number 1.0, and "yes" is true.
+    """
+    import pandas as pd
+
+    if pd.api.types.is_bool_dtype(texts):
+        values = texts.astype("Float64").astype("float64")
+        return 1 - values if positive is not None and positive.lower() in FALSE_WORDS else values
+    if positive is None:
+        return pd.to_numeric(texts, errors="coerce").astype("float64")
+    if pd.api.types.is_numeric_dtype(texts):
+        matches = texts.astype("float64") == float(positive)
+    else:
+        matches = texts.astype("string") == positive
+    return matches.astype("float64").where(texts.notna())

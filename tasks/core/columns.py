@@ -43,6 +43,11 @@ class Column(BaseModel):
     decimal: Literal[".", ","] = Field(default=".", description="The decimal sign of a number's text.")
     format: str | None = Field(default=None, description="strptime format, or epoch_seconds, epoch_milliseconds.")
     timezone: str = Field(default="UTC", description="Zone of datetimes that carry no offset.")
+    join: str | None = Field(
+        default=None,
+        pattern=r"^[a-z][a-z0-9_]*(\.[^_].*)?$",
+        description="The join that brings the column: its name, or NAME.COLUMN where its source calls it otherwise.",
+    )
     hours_from: str | None = Field(default=None, description="A column whose whole hours are added to this date.")
     earliest: AwareDatetime = Field(
         default=datetime(1971, 1, 1, tzinfo=UTC),
@@ -84,7 +89,17 @@ class Column(BaseModel):
             raise ValueError("decimal belongs to columns of type number only")
         if self.optional and (self.required or self.role in {"time", "id", "target"}):
             raise ValueError(f"a column that is required, or of role {self.role}, cannot be optional")
+        if self.join is not None and self.role in {"time", "id", "target"}:
+            raise ValueError(f"a joined column cannot have the role {self.role}: use feature, protected or ignore")
         return self
+
+    @property
+    def joined_from(self) -> tuple[str, str] | None:
+        """The join that brings the column, and what its source calls it; None for one of the delivery itself."""
+        if self.join is None:
+            return None
+        name, _, field = self.join.partition(".")
+        return name, field or self.name
 
 
 @dataclass(frozen=True)
@@ -93,6 +108,11 @@ class Converted:
 
     frame: "pd.DataFrame"
     faults: dict[str, list[int]]
+
+
+def delivered(columns: Sequence[Column]) -> list[Column]:
+    """The columns that a delivery itself brings; the others are joined to it."""
+    return [column for column in columns if column.join is None]
 
 
 def convert(text: "pd.DataFrame", columns: Sequence[Column]) -> Converted:

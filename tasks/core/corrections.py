@@ -50,6 +50,15 @@ def _origin(batches: "pd.DataFrame") -> "pd.Series":
     return batches["released_of"].where(batches["released_of"].notna(), batches[BATCH])
 
 
+def replaced_by_name(batches: "pd.DataFrame", kind: str) -> list[str]:
+    """The batches of a kind that gave way to a later delivery of their name; what was released of one belongs to it."""
+    mine = batches.assign(_origin=_origin(batches))
+    mine = mine[(mine["kind"] == kind) & (mine["accepted"] > 0)]
+    came = mine["_origin"].map(batches.set_index(BATCH)["_ingested_at"])
+    last = mine.assign(_came=came).sort_values("_came", kind="stable").groupby("name")["_origin"].last()
+    return [str(one) for one in mine.loc[mine["_origin"] != mine["name"].map(last), BATCH]]
+
+
 def superseded_whole(batches: "pd.DataFrame", superseded: "pd.DataFrame", policy: Corrections) -> set[str]:
     """Deliveries of which nothing counts any more: every accepted row was superseded, or a newer one has their name."""
     if batches.empty:

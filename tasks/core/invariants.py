@@ -78,7 +78,8 @@ def batches_once(
     ]
     if batches.empty:
         return broken
-    twice = [sha for sha, times in Counter(batches["sha256"]).items() if times > 1]
+    contents = Counter(zip(batches["kind"], batches["sha256"], strict=True))  # two tables may be made of one file
+    twice = [sha for (_, sha), times in contents.items() if times > 1]
     broken += [f"I4 content {sha[:12]} was ingested more than once" for sha in twice]
     for batch in batches.to_dict("records"):
         stand = tuple(int(counts[table].get(batch["_batch_id"], 0)) for table in (batch["kind"], "quarantine"))

@@ -35,11 +35,11 @@ class Change:
     words: str
 
 
-def columns_before(batches: "pd.DataFrame") -> list[dict[str, str]]:
-    """What the columns of the last accepted deliveries held, the last one last, from the batches table."""
+def columns_before(batches: "pd.DataFrame", kind: str = "events") -> list[dict[str, str]]:
+    """What the columns of the last accepted deliveries of a kind held, the last one last, from the batches table."""
     if batches.empty or "columns" not in batches:
         return []
-    mine = batches[(batches["kind"] == "events") & (batches["accepted"] > 0) & batches["columns"].notna()]
+    mine = batches[(batches["kind"] == kind) & (batches["accepted"] > 0) & batches["columns"].notna()]
     newest = mine.sort_values("_ingested_at", kind="stable")["columns"].tail(_BEFORE)
     return [found for text in newest if (found := json.loads(text))]
 

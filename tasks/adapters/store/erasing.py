@@ -19,6 +19,7 @@ from typing import IO, TYPE_CHECKING, Any
 from tasks.adapters.store import tables
 from tasks.adapters.store.folders import hidden_file, sync, writing
 from tasks.core.errors import ArtefactMismatch
+from tasks.core.joins import is_joined
 from tasks.core.privacy.erasure import Traces
 
 if TYPE_CHECKING:
@@ -33,6 +34,11 @@ Doomed = Callable[["pa.Table"], Any]
 def table_folders(store: Path) -> list[Path]:
     """The folders of all Delta tables of a pipeline."""
     return sorted(path.parent for path in store.glob("*/_delta_log"))
+
+
+def joined_tables(store: Path) -> list[str]:
+    """The tables of rows that are joined to events."""
+    return [folder.name for folder in table_folders(store) if is_joined(folder.name)]
 
 
 def rewrite(table: Path, doomed: Doomed) -> int:

@@ -19,8 +19,8 @@ from tasks.core.batches import (
     judge_rows,
     row_id_of,
     row_ids,
-    target_values,
 )
+from tasks.core.classes import target_values
 from tasks.core.columns import Column, convert
 from tasks.core.features import EVENT_TIME, ROW_ID
 from tasks.core.results import Verdict, Window
