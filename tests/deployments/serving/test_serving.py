@@ -214,9 +214,13 @@ def test_a_disk_that_refuses_a_new_file_costs_no_answer_and_the_log_is_closed_la
         given = [served.one(id=f"full{number}", x=0.5, when="2024-03-30T00:00:00Z").json() for number in range(3)]
         told = "the log of answers cannot be kept: No such file"
         wait_until(lambda: told in (ground.folder / "serve.log").read_text("utf-8"), 15)
+        assert "no answer is taken up: No such file" in served.ready()["log_fault"]
+        assert f'keepfit_log_kept{{pipeline="{PIPELINE}"}} 0.0' in served.client.get("/metrics").text
         given.append(served.one(id="full3", x=0.5, when="2024-03-30T00:00:00Z").json())
     finally:
         aside.rename(folder / "closed")
+    wait_until(lambda: served.ready()["log_fault"] == "", 15)
+    assert f'keepfit_log_kept{{pipeline="{PIPELINE}"}} 1.0' in served.client.get("/metrics").text
 
     def all_are_taken_up():
         take_up(ground)
