@@ -20,7 +20,7 @@ from benchmarks.serving_world import HEADERS, Served, environment_of, mlflow, se
 from config.load import load_pipeline
 from config.settings import PROJECT, load_settings
 from flows import promotion, scoring
-from tasks import online
+from tasks import online, reconciliation
 from tasks.adapters import answers as log
 from tasks.adapters import labelled, registry
 from tasks.core.results import Window
@@ -186,7 +186,11 @@ def test_it_follows_promotions_and_rollbacks_and_outlives_mlflow(ground, trackin
     finally:
         os.killpg(tracking[1].pid, signal.SIGCONT)
     wait_until(lambda: served.ready()["mlflow_answers"], 30)
-    assert served.ready()["why"] == ""
+    assert served.ready()["version"] == 1
+    with ground.run():
+        reconciliation.reconcile.fn(ground.session(SECOND))
+    wait_until(lambda: served.ready()["why"] == "", 15)
+    assert registry.champion_of(PIPELINE).number == served.ready()["version"] == 1
 
 
 def taken_back(ground, mlflow_url):
