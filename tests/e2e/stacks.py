@@ -7,7 +7,6 @@ from pathlib import Path
 
 import psutil
 
-from deployments.stack.state import read_state
 from tests.e2e.conftest import clean_environment, keepfit
 
 
@@ -25,22 +24,6 @@ def stack(home: Path, **variables: str) -> Iterator[Mapping[str, str]]:
         # Helpers of multiprocessing end a moment after the process that they serve.
         _, left = psutil.wait_procs([process for process in psutil.process_iter() if belongs_to(process, home)], 10)
         assert not left, f"processes left behind: {left}"
-
-
-@contextmanager
-def stopped(home: Path, part: str) -> Iterator[None]:
-    """A part of a running stack hangs: its processes are there, their ports are open, and they do nothing."""
-    found = read_state(home).parts[part].process
-    assert found is not None
-    process = psutil.Process(found.pid)
-    family = [process, *process.children(recursive=True)]
-    for member in family:
-        member.suspend()
-    try:
-        yield
-    finally:
-        for member in family:
-            member.resume()
 
 
 def belongs_to(process: psutil.Process, home: Path) -> bool:

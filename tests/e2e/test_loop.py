@@ -1,13 +1,11 @@
 """The whole loop on real servers: the demo's decisions are right, and the records behind them say how they came."""
 
 import re
-import time
 
 import httpx
 import pytest
 
 from tests.e2e.conftest import Demo
-from tests.e2e.stacks import stopped
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
@@ -108,25 +106,6 @@ def test_the_champion_is_made_again_from_its_records(demo: Demo) -> None:
     again = demo.keepfit("reproduce", "subscriptions", _champion(demo))
     assert again.returncode == 0, again.stdout + again.stderr
     assert "same rows, parameters and libraries" in again.stdout
-
-
-def test_a_rollback_while_mlflow_hangs_stands_and_its_aliases_follow_when_mlflow_is_back(demo: Demo) -> None:
-    new = _champion(demo)
-    promoted = [e["evidence"] for e in demo.journal() if e["outcome"] == "promoted" and e["kind"] == "promotion"]
-    old = next(str(one["replaces"]) for one in promoted if str(one["version"]) == new)
-    with stopped(demo.home, "mlflow"):
-        began = time.monotonic()
-        back = demo.keepfit("rollback", "subscriptions", "--to", old, "--why", "a drill without MLflow")
-        took = time.monotonic() - began
-    assert back.returncode == 0, back.stdout + back.stderr
-    assert f"Version {old} is champion again" in back.stdout
-    assert "MLflow does not answer" in back.stdout
-    assert took < 30, f"a hung MLflow holds a rollback up: {took:.0f} s"
-    assert _champion(demo) == new, "nobody could move it"
-    assert demo.keepfit("run", "reconciliation", "subscriptions").returncode == 0
-    assert _champion(demo) == old
-    assert demo.keepfit("rollback", "subscriptions", "--to", new, "--why", "the drill is over").returncode == 0
-    assert _champion(demo) == new
 
 
 def _champion(demo: Demo) -> str:
