@@ -59,6 +59,8 @@ def load_file(path: Path) -> PipelineConfig:
         raise ConfigInvalid(f"{path}: not UTF-8 text (byte {error.start}). Save it as UTF-8.") from None
     except yaml.YAMLError as error:
         raise ConfigInvalid(f"{path}: not readable as YAML: {_one_line(error)}") from None
+    except RecursionError:
+        raise ConfigInvalid(f"{path}: not readable as YAML: lists or keys stand too deep in each other") from None
     if not isinstance(content, dict):
         raise ConfigInvalid(f"{path}: a mapping of keys is expected, found {type(content).__name__}.")
     try:

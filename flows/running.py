@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
+from uuid import uuid4
 
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 
@@ -32,6 +33,13 @@ def begin_run(pipeline: str, as_of: datetime | None = None) -> tuple[PipelineCon
     config, session = open_pipeline(pipeline, as_of, run_id())
     # A step of another flow leaves it to that flow's end.
     return config, session if is_step() else replace(session, at_end=partial(_end_run, config.alerts))
+
+
+def begin_by_hand(pipeline: str) -> Session:
+    """The session of something that a person does without a run of Prefect's; raises as `begin_run` does."""
+    collect_garbage_rarely()
+    config, session = open_pipeline(pipeline, None, f"by-hand-{uuid4().hex[:12]}")
+    return replace(session, at_end=partial(_end_run, config.alerts), by_hand=True)
 
 
 def _end_run(alerts: Alerts, session: Session) -> None:

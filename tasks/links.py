@@ -2,6 +2,7 @@
 
 import os
 from urllib.parse import quote
+from uuid import UUID
 
 from tasks.core.addresses import without_credentials
 
@@ -27,8 +28,15 @@ def report_link(path: str) -> dict[str, str]:
 
 
 def run_link(run_id: str | None) -> dict[str, str]:
-    """The page of a flow run in the Prefect UI."""
+    """The page of a flow run in the Prefect UI; what was done by hand has none."""
     root = without_credentials(os.environ.get("PREFECT_API_URL", "")).rstrip("/")
-    if not run_id or not root.endswith("/api"):
+    if not root.endswith("/api") or not _is_id(run_id):
         return {}
-    return {"run": f"{root.removesuffix('/api')}/runs/flow-run/{quote(run_id)}"}
+    return {"run": f"{root.removesuffix('/api')}/runs/flow-run/{run_id}"}
+
+
+def _is_id(run_id: str | None) -> bool:
+    try:
+        return bool(run_id and UUID(run_id))
+    except ValueError:
+        return False

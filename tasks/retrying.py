@@ -8,6 +8,7 @@ from prefect import Task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 
+from tasks.adapters import stored_results
 from tasks.core.errors import TransientError
 
 RETRIES = 3
@@ -38,6 +39,12 @@ def tried_again(call: Callable[[], _Answer], final: type[Exception] | tuple[()] 
     return call()
 
 
+def _key_of(_context: object, parameters: dict[str, Any]) -> str:
+    key = str(parameters["key"])
+    stored_results.distrust(key)
+    return key
+
+
 STEP: dict[str, Any] = {
     # Arguments hold tables: hashing them to find an earlier result would cost more than most steps.
     "cache_policy": NO_CACHE,
@@ -49,7 +56,7 @@ STEP: dict[str, Any] = {
 CACHED: dict[str, Any] = {
     # Found again by the parameter `key`, in whatever run: such a step is never done twice.
     **{name: option for name, option in STEP.items() if name != "cache_policy"},
-    "cache_key_fn": lambda _context, parameters: str(parameters["key"]),
+    "cache_key_fn": _key_of,
     "persist_result": True,
     "result_serializer": "json",
 }

@@ -1,4 +1,4 @@
-"""Task wrapper that takes a champion back: into the journal first, from where the registry's aliases follow."""
+"""Takes a champion back: into the journal first, from where the registry's aliases and tags follow."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ from tasks.core import bans
 from tasks.core.championship import ROLLED_BACK, changes_of
 from tasks.core.errors import NoChampion, NotFound, ServerUnavailable
 from tasks.core.results import Decision, Verdict
-from tasks.promotion import reign_before
+from tasks.promotion import move_aliases, reign_before
 from tasks.retrying import STEP
 from tasks.session import Session
 
@@ -31,8 +31,8 @@ def roll_back(  # noqa: PLR0913, PLR0917 - who takes what back, why, and on what
     """Write the rollback into the journal: the champion steps down for the previous one, or for a version by number.
 
     Without an answer of the registry a former champion can be gone back to by its receipt: `verified` is False then,
-    and the aliases follow with the next repair. `ban`: the version that steps down is never promoted or gone back to
-    again. `evidence`: what else it rests on.
+    and the aliases follow with the next repair. It is asked once: whoever takes a champion back is in a hurry. `ban`:
+    the version that steps down is never promoted or gone back to again. `evidence`: what else it rests on.
     """
     now = reign_before(session, "rollback")
     if now is None:
@@ -42,23 +42,28 @@ def roll_back(  # noqa: PLR0913, PLR0917 - who takes what back, why, and on what
         raise NotFound(f"{session.pipeline} has no previous champion. Name a version: --to VERSION.")
     if not (check := bans.judge_ban(session.journal.entries(), target)).passed:
         raise NotFound(f"{session.pipeline} has no version {target} to go back to: {check.reason}")
-    answers = tracking.answers()
-    sha256 = _verified(session, target) if answers else _received(session, target)
+    found = _verified(session, target)
+    sha256 = found or _received(session, target)
     decision = Decision(
         key=f"rollback:{target}:{now.receipt}", pipeline=session.pipeline, kind="rollback", verdict=Verdict.PASS,
         outcome=ROLLED_BACK, reason=f"{who}: {why}", as_of=session.as_of, run_id=session.run_id,
         evidence={**(evidence or {}), "version": target, "sha256": sha256, "replaces": now.champion, "who": who,
-                  "why": why, "banned": ban, "verified": answers},
+                  "why": why, "banned": ban, "verified": found is not None},
     )  # fmt: skip
     session.leases.check(lease)
     return session.record(decision).decision
 
 
-def _verified(session: Session, target: int) -> str:
-    """The SHA-256 of a version whose file is there and is the one that was registered."""
-    version = registry.version_of(session.pipeline, target)
-    with TemporaryDirectory(prefix="keepfit-") as folder:
-        registry.fetch(session.pipeline, version, Path(folder))
+def _verified(session: Session, target: int) -> str | None:
+    """The SHA-256 of a version whose file is there and is the one that was registered; None without an answer."""
+    if not tracking.answers():
+        return None
+    try:
+        version = registry.version_of(session.pipeline, target)
+        with TemporaryDirectory(prefix="keepfit-") as folder:
+            registry.fetch(session.pipeline, version, Path(folder))
+    except ServerUnavailable:
+        return None
     return version.sha256
 
 
@@ -75,6 +80,19 @@ def _received(session: Session, target: int) -> str:
             "known of it here. Nothing was changed. Start MLflow, or go back to a former champion."
         )
     return known[-1]
+
+
+def follow(session: Session, decision: Decision) -> bool:
+    """Let the registry follow a rollback; False where it does not answer, and the next reconciliation does it."""
+    if not decision.evidence["verified"]:
+        return False
+    try:
+        move_aliases.fn(session)
+        if decision.evidence["banned"]:
+            ban_version.fn(session, int(decision.evidence["replaces"]), decision.reason)
+    except ServerUnavailable:
+        return False
+    return True
 
 
 @task(name="ban version", **STEP)

@@ -38,6 +38,7 @@ class Session:
     """One run of one flow on one pipeline. `as_of` is the moment (UTC) as which it decides; `run_id` names the run.
 
     `at_end` is called once, when the outermost stage has ended, well or in an error, and raises nothing.
+    `by_hand`: no run of Prefect's, which need not answer then.
     """
 
     store: Store
@@ -47,6 +48,7 @@ class Session:
     clock: Callable[[], datetime] = wall_clock
     keys: Keys = field(default_factory=Keys, repr=False)
     at_end: Callable[["Session"], None] = _nothing
+    by_hand: bool = False
 
     @property
     def now(self) -> datetime:
@@ -92,7 +94,8 @@ class Session:
                 held.callback(_at_work.reset, _at_work.set(True))
             lease: Lease | None = None
             try:
-                tried_again(lambda: orchestrator.sign_flow_run(self.run_id))
+                if not self.by_hand:
+                    tried_again(lambda: orchestrator.sign_flow_run(self.run_id))
                 lease = tried_again(lambda: self._take(stage, held), final=StoreConflict)
                 yield lease
                 self._finish(stage)

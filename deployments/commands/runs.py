@@ -1,6 +1,5 @@
-"""`keepfit run`, `rollback`, `verify`, `decisions` and `explain`: what a person starts, takes back and reads."""
+"""`keepfit run`, `verify`, `decisions` and `explain`: what a person starts and reads."""
 
-import getpass
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -19,7 +18,6 @@ AsOf = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
     app.command("run")(run)
-    app.command("rollback")(rollback)
     app.command("verify")(verify)
     app.command("decisions")(decisions)
     app.command("explain")(explain)
@@ -49,19 +47,6 @@ def run(
     connect(pipeline)
     found = getattr(importlib.import_module(f"flows.{flow}"), f"{flow}_flow")
     typer.echo(_told(found(**parameters)))
-
-
-def rollback(
-    pipeline: Pipeline,
-    to: Annotated[int | None, typer.Option(help="The version to go back to; the previous champion without it.")] = None,
-    why: Annotated[str, typer.Option("--why", help="For the journal.")] = "no reason given",
-    ban: Annotated[bool, typer.Option("--ban", help="The version that steps down is never promoted again.")] = False,
-) -> None:
-    """Make the previous champion champion again; written into the journal with who and why."""
-    connect(pipeline, tracking=False)
-    from flows.rollback import rollback_flow
-
-    typer.echo(rollback_flow(pipeline, to, getpass.getuser(), why, ban))
 
 
 def verify(pipeline: Annotated[str | None, typer.Argument(help="Which; all if none is named.")] = None) -> None:
@@ -149,11 +134,8 @@ def moment(text: str | None) -> datetime | None:
     return found
 
 
-def connect(*pipelines: str, tracking: bool = True) -> None:
-    """Check the pipelines' files and that the servers answer, then put the environment in place.
-
-    `tracking`: whether MLflow is needed; a rollback goes on without it.
-    """
+def connect(*pipelines: str) -> None:
+    """Check the pipelines' files and that the servers answer, then put the environment in place."""
     # The pipeline's file is checked before a server is asked for: the first error is the one that a person can mend.
     from config.load import load_pipeline
     from config.settings import apply_environment, load_settings
@@ -162,7 +144,7 @@ def connect(*pipelines: str, tracking: bool = True) -> None:
     for name in pipelines:
         load_pipeline(name, settings)
     _require("Prefect", f"{settings.prefect_api_url()}/health")
-    if tracking and settings.mlflow_tracking_uri().startswith("http"):
+    if settings.mlflow_tracking_uri().startswith("http"):
         _require("MLflow", f"{settings.mlflow_tracking_uri()}/health")
     apply_environment(settings)
 

@@ -84,7 +84,7 @@ class Server:
     def state(self) -> tuple[bool, dict[str, Any]]:
         """Whether every pipeline that has a champion answers, and how each of them stands."""
         told, ready = {}, bool(self.served)
-        for name, (follower, _) in self.served.items():
+        for name, (follower, rounds) in self.served.items():
             current, standing = follower.current, follower.standing
             ready = ready and (current is not None or (standing.champion is None and standing.why != "starting"))
             told[name] = {
@@ -92,7 +92,7 @@ class Server:
                 "sha256": current and current.sha256, "receipt": current and current.receipt,
                 "since": current and current.since.isoformat(), "champion": standing.champion,
                 "mlflow_answers": standing.registry_answers, "why": standing.why,
-                "ranges_known": current is not None and current.ranges is not None,
+                "ranges_known": current is not None and current.ranges is not None, "log_fault": rounds.log.fault,
             }  # fmt: skip
         return ready, told
 

@@ -40,6 +40,7 @@ class Metrics:
                 "champion": "The champion by the journal; 0: none.",
                 "registry_answers": "Whether MLflow answered when last asked.",
                 "current": "Whether the version that answers is the champion.",
+                "log_kept": "Whether the disk took everything of the log of answers when last asked.",
                 "rounds": "Rounds of scoring so far.",
                 "score_seconds": "Seconds spent scoring so far.",
                 "log_seconds": "Seconds spent writing answers down so far.",
@@ -71,7 +72,8 @@ class Metrics:
             current, standing = follower.current, follower.standing
             values = {
                 "version": current.number if current else 0, "champion": standing.champion or 0,
-                "registry_answers": standing.registry_answers, "current": not standing.why, "rounds": rounds.rounds,
+                "registry_answers": standing.registry_answers, "current": not standing.why,
+                "log_kept": not rounds.log.fault, "rounds": rounds.rounds,
                 "score_seconds": rounds.score_seconds, "log_seconds": rounds.log_seconds,
             }  # fmt: skip
             for key, value in values.items():

@@ -33,8 +33,14 @@ class AnswerLog:
         self._open, self._closed = private(folder / "open"), private(folder / "closed")
         self._durable = durable
         self._lock = threading.Lock()
+        self._faults: dict[str, str] = {}
         self._path, self._file = self._begin()
         self._size = self._synced = 0
+
+    @property
+    def fault(self) -> str:
+        """What the disk refused when the log last asked for it; empty: nothing."""
+        return "; ".join(tuple(self._faults.values()))
 
     def write(self, payload: bytes) -> None:
         """Append one line; callers of several threads take turns."""
@@ -47,15 +53,17 @@ class AnswerLog:
                 if self._durable:
                     os.fdatasync(self._file)
             except OSError as error:
+                self._faults["write"] = f"answers cannot be written down: {error.strerror}"
                 os.ftruncate(self._file, self._size)
                 raise ServerUnavailable(
                     f"The answer could not be written down ({os.strerror(error.errno or 0)}), so it is not given."
                 ) from error
             self._size += len(line)
+            self._faults.pop("write", None)
 
     def flush(self) -> None:
-        """Force what was written to the disk; called every second."""
-        with self._lock:
+        """Force what was written to the disk; called every second. Raises OSError where the disk refuses."""
+        with self._lock, self._told("flush", "what was written cannot be forced to the disk"):
             if self._size > self._synced:
                 os.fdatasync(self._file)
                 self._synced = self._size
@@ -65,7 +73,7 @@ class AnswerLog:
 
         Raises OSError where the disk refuses; the file then goes on being written to, and can be turned later.
         """
-        with self._lock:
+        with self._lock, self._told("turn", "the log cannot be closed, so that no answer is taken up"):
             if self._size:
                 os.fsync(self._file)
                 path, file = self._begin()
@@ -85,14 +93,30 @@ class AnswerLog:
         os.close(self._file)
         self._path.unlink(missing_ok=True)
 
+    @contextmanager
+    def _told(self, step: str, fault: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self._faults[step] = f"{fault}: {error.strerror}"
+            raise
+        self._faults.pop(step, None)
+
     def _begin(self) -> tuple[Path, int]:
         # Hidden until it is locked: an unlocked one would be taken for that of a server that was killed.
         hidden = self._open / f".{uuid4().hex}.log"
-        file = os.open(hidden, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
-        fcntl.flock(file, fcntl.LOCK_EX)
         path = self._open / hidden.name[1:]
-        hidden.rename(path)
-        sync(self._open)
+        file = os.open(hidden, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            hidden.rename(path)
+            sync(self._open)
+        except OSError:
+            for left in (hidden, path):
+                with suppress(OSError):
+                    left.unlink(missing_ok=True)
+            os.close(file)
+            raise
         return path, file
 
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from tasks.adapters import patterns
 from tasks.core.columns import Column
+from tasks.core.conditions import fault_of
 from tasks.core.emptiness import Emptiness
 from tasks.core.results import Check, Verdict
 
@@ -46,6 +47,13 @@ class Expectation(BaseModel):
         if not (name.startswith("Expect") and name.isidentifier()):
             raise ValueError("use the class name of an expectation, for example ExpectColumnValuesToBeBetween")
         return name
+
+    @field_validator("arguments")
+    @classmethod
+    def _is_no_program(cls, arguments: dict[str, Any]) -> dict[str, Any]:
+        if fault := fault_of(arguments):
+            raise ValueError(fault)
+        return arguments
 
     @property
     def rule(self) -> str:

@@ -67,7 +67,7 @@ def answers() -> bool:
 
     address = os.environ.get("MLFLOW_TRACKING_URI", "")
     if not address.startswith("http"):
-        return True
+        return bool(address)  # without any address MLflow would make a new, empty database
     try:
         return httpx.get(f"{address}/health", timeout=2, trust_env=False).is_success
     except httpx.HTTPError:

@@ -5,9 +5,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
@@ -38,13 +39,13 @@ def prefect_environment(home: Path, url: str) -> dict[str, str]:
 
 
 @contextmanager
-def prefect_server(home: Path, *, scheduler: bool = True) -> Iterator[str]:
+def prefect_server(home: Path, *, scheduler: bool = True, **variables: str) -> Iterator[str]:
     """Yield the API address of a fresh server with its data in `home`; without `scheduler` it plans no run."""
     port = _free_port()
     url = f"http://127.0.0.1:{port}/api"
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     command += [] if scheduler else ["--no-services"]
-    with _process(command, home, url, "server.log") as process:
+    with _process(command, home, url, "server.log", variables) as process:
         _until_healthy(f"{url}/health", process, home / "server.log")
         yield url
 
@@ -57,8 +58,34 @@ def process_worker(home: Path, url: str, pool: str) -> Iterator[None]:
 
 
 @contextmanager
-def _process(command: list[str], home: Path, url: str, log: str) -> Iterator["subprocess.Popen[bytes]"]:
-    environment = prefect_environment(home, url)
+def hung(home: Path, url: str, word: str) -> Iterator[None]:
+    """Our processes with this word in their command hang, and what they started: there, with open ports, and still."""
+    mine = [one for one in psutil.process_iter() if _is_ours(one, home, url) and word in one.cmdline()]
+    assert mine, f"there is no {word}"
+    family = {member for one in mine for member in (one, *one.children(recursive=True))}
+    for member in family:
+        member.suspend()
+    try:
+        yield
+    finally:
+        for member in family:
+            with suppress(psutil.NoSuchProcess):
+                member.resume()
+
+
+def _is_ours(process: psutil.Process, home: Path, url: str) -> bool:
+    try:
+        found = process.environ()
+    except psutil.Error:
+        return False
+    return (found.get("KEEPFIT_HOME"), found.get("PREFECT_API_URL")) == (str(home), url) and process.pid != os.getpid()
+
+
+@contextmanager
+def _process(
+    command: list[str], home: Path, url: str, log: str, variables: Mapping[str, str] = MappingProxyType({})
+) -> Iterator["subprocess.Popen[bytes]"]:
+    environment = prefect_environment(home, url) | dict(variables)
     with (home / log).open("wb") as output:
         process = subprocess.Popen(
             command, cwd=PROJECT, env=environment, stdout=output, stderr=output, start_new_session=True

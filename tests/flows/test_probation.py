@@ -16,7 +16,7 @@ from tasks import probation, reconciliation
 from tasks.adapters import registry, tracking
 from tasks.core import explanation
 from tasks.core.championship import reign
-from tasks.core.errors import NotFound
+from tasks.core.errors import NotFound, ServerUnavailable
 from tasks.core.invariants import receipt_passes
 from tests.flows.faults import each_failure
 
@@ -110,6 +110,25 @@ def test_a_rollback_while_mlflow_is_down_stands_in_the_journal_and_the_aliases_a
         assert "Version 1 is champion again; version 2 stepped down and is banned. MLflow does not answer" in told
         assert reign(ground.session(SECOND).journal.entries()).champion == 1
         assert registry.champion_of(PIPELINE).number == 2, "nobody could move it"
+        reconciliation.reconcile.fn(ground.session(SECOND))
+    assert registry.champion_of(PIPELINE).number == 1
+    assert registry.version_of(PIPELINE, 2).banned == "Ada: at once"
+
+
+@pytest.mark.parametrize("dies_at", ["version_of", "fetch", "aliases", "move_alias", "tag_version"])
+def test_mlflow_may_die_at_any_call_of_a_rollback_and_it_stands_all_the_same(ground, monkeypatch, dies_at):
+    def dead(*_):
+        raise ServerUnavailable("MLflow died")
+
+    with ground.run():
+        with monkeypatch.context() as down:
+            down.setattr(registry, dies_at, dead)
+            told = rollback.rollback_flow.fn(PIPELINE, None, "Ada", "at once", True)
+        assert told.endswith(
+            "MLflow does not answer: its aliases follow with the first reconciliation after it is back."
+        )
+        assert reign(ground.session(SECOND).journal.entries()).champion == 1
+        assert journal(ground, "rollback")[0].evidence["verified"] == (dies_at not in {"version_of", "fetch"})
         reconciliation.reconcile.fn(ground.session(SECOND))
     assert registry.champion_of(PIPELINE).number == 1
     assert registry.version_of(PIPELINE, 2).banned == "Ada: at once"
