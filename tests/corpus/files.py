@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.corpus.case import CANARY, GOOD, LINES, NO_ROWS, Case, lines, rows, sheet
+from tests.corpus.case import CANARY, COLUMNS, GOOD, LINES, NO_ROWS, Case, lines, rows, sheet
 
 NAMED = sheet([row | {"zone": "Köln"} for row in rows()]).decode()
 BOMB = b"\0" * 8_000_000
@@ -108,6 +108,12 @@ def cases() -> Iterator[Case]:
         bomb = pack(LINES[0].encode() + b"\n" + (LINES[1] + "\n").encode() * 60_000)
         yield Case(f"bomb {ending}", bomb, file=f"delivery.csv{ending}", source=SMALL, refused="batch:max-size")
     yield Case("too large a file", lines(LINES[0], *LINES[1:] * 3_000), source=SMALL, refused="batch:max-size")
+    yield Case(
+        "small on disk, large in memory",
+        lines(LINES[0], *["," * (len(COLUMNS) - 1)] * 100),
+        source={"max_size": 2_000},
+        refused="batch:max-size",
+    )
     yield Case("one line without end", b"x" * 4_000_000, refused="batch:line-length", secrets=("xxx",))
     yield Case("one line without end, packed", gzip.compress(BOMB), file="delivery.csv.gz", refused="batch:line-length")
     yield Case(

@@ -124,7 +124,7 @@ def _exactly(store: Store, name: str) -> pd.DataFrame:
 
 def as_stated(case: Case, played: Played) -> bool:
     """Whether a delivery became what the corpus states, by the rules that it states."""
-    left = dict.fromkeys(played.left, case.left) if case.left else {}
+    left = dict.fromkeys(played.left or [case.file], case.left) if case.left else {}  # left out and told, not unseen
     stated = (case.outcome, case.refused, dict(case.rows), left)
     return (played.outcome, ", ".join(played.refusals), dict(played.rows), dict(played.left)) == stated
 

@@ -53,6 +53,7 @@ def cases() -> Iterator[Case]:
         refused="batch:json",
     )
     yield Case("JSON a name twice", b'{"parcel": "a", "parcel": "b"}\n', file=JSON, refused="batch:json")
+    yield Case("JSON a list for a record", dumped() + b"[1, 2]\n", file=JSON, refused="batch:json")
     yield Case("JSON NaN", dumped({3: {"weight": float("nan")}}), file=JSON, refused="batch:json")
     yield Case("JSON Infinity", dumped({3: {"weight": float("inf")}}), file=JSON, refused="batch:json")
     yield Case("JSON single quotes", text[0].replace('"', "'").encode(), file=JSON, refused="batch:json")

@@ -26,7 +26,7 @@ def test_a_delivery_becomes_what_it_states_by_the_rule_that_it_names(case, tmp_p
         case.outcome,
         case.refused,
         dict(case.rows),
-        dict.fromkeys(played.left, case.left) if case.left else {},
+        dict.fromkeys(played.left or [case.file], case.left) if case.left else {},
     ), played.spoken
     delivered, accepted, quarantined = played.counts
     assert delivered == accepted + quarantined
