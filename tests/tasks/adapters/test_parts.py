@@ -30,7 +30,7 @@ RULES = [Expectation(expect=name, arguments=arguments) for name, arguments in AS
 def test_the_answers_are_those_of_the_whole_frame(frame, monkeypatch):
     frame = with_whole_numbers(frame)
     narrow = validate(frame, RULES)
-    monkeypatch.setattr(parts, "by_columns", lambda asked, frame: {(): list(asked)})
+    monkeypatch.setattr(parts, "by_columns", lambda asked, _: {(): list(asked)})
     monkeypatch.setattr(parts, "_ABOUT_TYPES", frozenset())
     whole = validate(frame, RULES)
     assert narrow == whole

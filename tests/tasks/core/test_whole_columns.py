@@ -80,6 +80,25 @@ def test_a_whole_column_is_read_as_its_cells_are(raw, kind, missing, zone, data)
     assert cells(columns._read(raw, asked)) == cells(columns._cell_by_cell(raw, asked))
 
 
+EDGES = [-0.0, 0.0, float("inf"), float("nan"), 1e18, -1e18, 1e18 - 128, 0.1, -999.0, 1e22, 3.0, 1.5]
+
+
+@pytest.mark.parametrize("missing", MISSING)
+@pytest.mark.parametrize("kind", ["integer", "number"])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pd.Series(EDGES),
+        pd.Series(EDGES, dtype="float32"),
+        pd.Series([-(2**63), 2**63 - 1, 10**18, 10**18 - 1, -(10**18), 2**53 + 1, 0, -999]),
+        pd.Series([10**18 - 1, None, 10**18, 0, -999, float("nan")], dtype=object),
+    ],
+)
+def test_the_edges_of_numbers_are_read_as_their_texts_are(raw, kind, missing):
+    column = Column(name="c", role="protected", type=kind, missing=missing)
+    assert cells(columns._read(raw, column)) == cells(columns._cell_by_cell(raw, column))
+
+
 @pytest.mark.parametrize(
     ("raw", "kind"),
     [
