@@ -81,7 +81,8 @@ def _value_of(word: str, kind: type) -> Any:
         value = kind(word)
     except ValueError:
         return None
-    return value if number_text(value) == word and abs(value) < 2**63 else None
+    fits = kind is float or abs(value) < 2**63
+    return value if fits and number_text(value) == word else None
 
 
 def number_text(value: float) -> str:
