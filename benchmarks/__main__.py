@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.results import Row, load, show
 
-LOOP = ("cycle", "starts", "breaches", "monitoring")
+LOOP = ("cycle", "starts", "breaches", "monitoring", "validation")
 DECISIONS = ("alarms", "duels", "holdout", "probations", "storm", "failures", "simulations", "remedies")
 DELIVERIES = ("database",)
 PARTS = (*LOOP, *DECISIONS, *DELIVERIES)
@@ -27,6 +27,8 @@ def main() -> int:
     rows = list(_on_a_stack(options, parts))
     if "monitoring" in parts:
         rows += _monitoring(options.sizes)  # without the stack, which it does not need and which would disturb it
+    if "validation" in parts:
+        rows += _validation(options.quick)
     rows += _decisions(options, parts)
     rows += _deliveries(options, parts)
     show(rows)
@@ -122,6 +124,14 @@ def _monitoring(sizes: list[int]) -> Iterator[Row]:
             peer, ratio = f"{other['check']:.1f} s DataDriftPreset", other["check"] / mine["check"]
             goal = f">= {monitoring.RATIO_GOAL:g} times faster, same verdicts"
             yield Row(measure, told, peer, f"{ratio:.1f}", goal, met, load())
+
+
+def _validation(quick: bool) -> Iterator[Row]:
+    from benchmarks import validation
+
+    sizes = validation.QUICK if quick else validation.SIZES
+    _say(f"Parquet deliveries of {', '.join(f'{size:,}' for size in sizes)} rows, each contestant in turn")
+    yield from validation.measure(sizes, 1 if quick else validation.REPETITIONS)
 
 
 def _decisions(options: argparse.Namespace, parts: Sequence[str]) -> Iterator[Row]:

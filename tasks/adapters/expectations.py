@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from tasks.adapters import patterns
+from tasks.adapters import parts, patterns
 from tasks.core.columns import Column
 from tasks.core.conditions import fault_of
 from tasks.core.emptiness import Emptiness
@@ -19,10 +19,8 @@ from tasks.core.results import Check, Verdict
 if TYPE_CHECKING:
     import pandas as pd
 
-ROW_NUMBER = "_row_number"
 _WITHOUT_VALUES = {
     "result_format": "COMPLETE",
-    "unexpected_index_column_names": [ROW_NUMBER],
     "exclude_unexpected_values": True,
     "partial_unexpected_count": 0,
     "return_unexpected_index_query": False,
@@ -102,24 +100,33 @@ def validate(
     """
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
+    from great_expectations.execution_engine import pandas_execution_engine
+
+    # A fingerprint of the rows, which nobody looks at, takes longer than most rules.
+    pandas_execution_engine.HASH_THRESHOLD = 0
 
     # At INFO it announces every temporary folder.
     logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
+    built, broken = _build(gx, expectations, frame)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
     definition = context.data_sources.add_pandas("batch").add_dataframe_asset("rows")
     batch = definition.add_batch_definition_whole_dataframe("all")
-    built, broken = _build(gx, expectations, frame)
-    rows = frame.assign(**{ROW_NUMBER: frame.index})
-    asked = batch.get_batch(batch_parameters={"dataframe": rows})
-    # Not a validation definition, which stores what it found: what it cannot write it cannot tell either.
-    result = asked.validate(gx.ExpectationSuite(name="suite", expectations=built), result_format=_WITHOUT_VALUES)
-    answers = {r.expectation_config.meta["position"]: r for r in result.results}
+    answers: dict[int, Any] = {}
+    asking = {position: (expectations[position].expect, expectations[position].arguments) for position in built}
+    for names, positions in parts.by_columns(asking, frame).items():
+        asked = batch.get_batch(batch_parameters={"dataframe": parts.part(frame, names)})
+        suite = gx.ExpectationSuite(name="suite", expectations=[built[position] for position in positions])
+        # Not a validation definition, which stores what it found: what it cannot write it cannot tell either.
+        result = asked.validate(suite, result_format=_WITHOUT_VALUES)
+        answers |= {one.expectation_config.meta["position"]: one for one in result.results}
     return _collect(expectations, answers, broken, Emptiness.of(frame, may_be_empty))
 
 
-def _build(gx: Any, expectations: Sequence[Expectation], frame: "pd.DataFrame") -> tuple[list[Any], dict[int, str]]:
-    built, broken = [], {}
+def _build(
+    gx: Any, expectations: Sequence[Expectation], frame: "pd.DataFrame"
+) -> tuple[dict[int, Any], dict[int, str]]:
+    built, broken = {}, {}
     for position, rule in enumerate(expectations):
         kind = getattr(gx.expectations, rule.expect, None)
         if kind is None:
@@ -131,7 +138,7 @@ def _build(gx: Any, expectations: Sequence[Expectation], frame: "pd.DataFrame") 
             )
             continue
         try:
-            built.append(kind(**rule.arguments, meta={"position": position}))
+            built[position] = kind(**rule.arguments, meta={"position": position})
         except Exception as error:  # noqa: BLE001 - pydantic v1 errors and ours alike: the rule cannot be built
             broken[position] = f"{rule.expect} does not take these arguments ({type(error).__name__})."
     return built, broken
@@ -176,7 +183,7 @@ def _answer(rule: Expectation, answer: Any, broken: str | None) -> tuple[Check, 
     if not answer.success and (not answer.result or _crashed(answer.exception_info)):
         return Check(rule.rule, Verdict.UNKNOWN, "The rule crashed: it says nothing about the data.", {}), []
     unexpected = answer.result.get("unexpected_count")
-    failing = sorted({int(n) for entry in answer.result.get("unexpected_index_list") or [] for n in _numbers(entry)})
+    failing = sorted(map(int, answer.result.get("unexpected_index_list") or []))
     verdict = Verdict.PASS if answer.success else Verdict.FAIL
     reason = "holds" if answer.success else f"does not hold for {unexpected if unexpected is not None else 'the'} rows"
     return Check(rule.rule, verdict, reason, {"unexpected": unexpected, "on_fail": rule.on_fail}), failing
@@ -187,8 +194,3 @@ def _crashed(information: Any) -> bool:
         return bool(information)
     # One answer for the rule, or one per metric of the rule: the second form appears only after a crash.
     return bool(information.get("raised_exception", bool(information)))
-
-
-def _numbers(entry: dict[str, Any]) -> list[Any]:
-    found = entry[ROW_NUMBER]
-    return list(found) if isinstance(found, list | tuple) else [found]

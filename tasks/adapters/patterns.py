@@ -4,12 +4,15 @@ Python's engine can take for ever on a cell that was made for it, and nothing in
 """
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 
 SECONDS = 20.0
 """How long all patterns of one rule may take on one delivery."""
+_NO_CHOICE = re.compile(r"(?:[^\\*+?|{}()]|\\[dDwWsS.-]|\{[0-9]{1,3}\})*")
+"""Patterns that at each place match in one way at most: they are through at once, whatever the text."""
 _PROGRAM = """
 import json, re, sys
 given = json.load(sys.stdin)
@@ -21,7 +24,10 @@ for pattern in map(re.compile, given["patterns"]):
 
 def answers_in_time(patterns: Sequence[str], texts: Iterable[str]) -> bool:
     """Whether the patterns are through with all texts within `SECONDS`; a pattern that is none is through at once."""
-    given = json.dumps({"patterns": list(patterns), "texts": list(texts)})
+    doubtful = [pattern for pattern in patterns if not _NO_CHOICE.fullmatch(pattern)]
+    if not doubtful:
+        return True
+    given = json.dumps({"patterns": doubtful, "texts": list(texts)})
     try:
         subprocess.run(
             [sys.executable, "-I", "-S", "-c", _PROGRAM], input=given, text=True, timeout=SECONDS, check=False,

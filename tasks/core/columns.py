@@ -6,15 +6,18 @@ A value that is not what its column declares becomes a fault with a rule name; i
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from math import isnan
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from tasks.core import whole_columns
 from tasks.core.conversion import CONVERTERS, hides
 from tasks.core.durations import Duration
 from tasks.core.privacy.classes import PersonalClass
+from tasks.core.whole_columns import Cells
+from tasks.core.words import words_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,57 +135,50 @@ def convert(text: "pd.DataFrame", columns: Sequence[Column]) -> Converted:
     faults: dict[str, list[int]] = {}
     for column in (column for column in columns if column.role != "ignore"):
         raw = text[column.name] if column.name in text else pd.Series([None] * len(text), text.index, object)
-        words = _plain(raw)  # a number or a truth value of Parquet reads the same as its text
-        absent = words.isna() | words.isin(column.missing)
-        hidden = words.map(hides) if column.type in {"category", "string"} else absent & False
-        values = CONVERTERS[column.type](words.where(~absent & ~hidden), _as_it_came(column, raw))
-        rules = {"type": values.isna() & ~absent & ~hidden, "characters": hidden, "short": _not_there(raw)}
+        cells = _read(raw, _as_it_came(column, raw))
+        rules = {"type": cells.read.isna() & ~cells.absent & ~cells.hidden, "characters": cells.hidden}
+        rules |= {"short": cells.short}
         if column.required or column.role == "id":
-            rules["required"] = absent & ~rules["short"]
+            rules["required"] = cells.absent & ~cells.short
         faults |= {f"{rule}:{column.name}": list(text.index[broken]) for rule, broken in rules.items() if broken.any()}
-        typed[column.name] = values
+        typed[column.name] = cells.read
     return Converted(pd.DataFrame(typed, index=text.index), faults)
 
 
 def texts_of(frame: "pd.DataFrame") -> "pd.DataFrame":
     """Every value as the text that `convert` reads it as; what is missing is "". Whatever types the columns have."""
-    return frame.apply(lambda column: _plain(column).fillna(""))
+    return frame.apply(lambda column: words_of(column).fillna(""))
 
 
-def _not_there(raw: "pd.Series") -> "pd.Series":
-    # Readers mark a field that a short row lacks by a float NaN among texts; a null of Parquet is None there.
-    if raw.dtype != object:
-        return raw.isna() & False
-    return raw.map(lambda value: isinstance(value, float) and isnan(value)).astype(bool)
+def _read(raw: "pd.Series", column: Column) -> Cells:
+    for whole in (whole_columns.numbers, whole_columns.truths, whole_columns.times):
+        if (cells := whole(raw, column)) is not None:
+            return cells
+    return whole_columns.repeated(raw, partial(_cell_by_cell, column=column)) or _cell_by_cell(raw, column)
 
 
-def _as_text(value: object) -> object:
-    import pandas as pd
-
-    if isinstance(value, str):
-        return value.strip()
-    if isinstance(value, bytes):  # Parquet without a text annotation
-        return value.decode("utf-8", "surrogateescape").strip()
-    missing = value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and isnan(value))
-    return None if missing else str(value)
+def _cell_by_cell(raw: "pd.Series", column: Column) -> Cells:
+    words = words_of(raw)  # a number or a truth value of Parquet reads the same as its text
+    absent = words.isna() | words.isin(column.missing)
+    hidden = absent & False
+    if column.type in {"category", "string"}:
+        looked_at = words[~whole_columns.plain(words)]
+        hidden = hidden.where(~hidden.index.isin(looked_at.index[looked_at.map(hides).astype(bool)]), True)
+    values = CONVERTERS[column.type](words.where(~absent & ~hidden), column)
+    return Cells(values, absent, hidden, whole_columns.lacking(raw))
 
 
 def _as_it_came(column: Column, raw: "pd.Series") -> Column:
     # Dates that Parquet holds as such are read as such; the declared format is for texts.
     # Numbers that Parquet holds as such have a point as their text, whatever sign is declared for texts.
-    dated = raw.map(lambda value: hasattr(value, "isoformat") or value is None).all() if column.format else False
-    changed = ({"format": None} if dated else {}) | ({} if raw.dtype == object else {"decimal": "."})
-    return column.model_copy(update=changed)
+    changed: dict[str, str | None] = {"format": None} if column.format and _dated(raw) else {}
+    changed |= {} if raw.dtype == object else {"decimal": "."}
+    return column.model_copy(update=changed) if changed else column
 
 
-def _plain(raw: "pd.Series") -> "pd.Series":
+def _dated(raw: "pd.Series") -> bool:
     import pandas as pd
 
-    if raw.dtype == object or isinstance(raw.dtype, pd.CategoricalDtype):
-        return raw.astype(object).map(_as_text)
-    if pd.api.types.is_float_dtype(raw):
-        # 3.0 is how a nullable integer column arrives from pandas-written Parquet.
-        return raw.map(lambda v: None if isnan(v) else (str(int(v)) if float(v).is_integer() else repr(float(v))))
-    if pd.api.types.is_datetime64_any_dtype(raw):
-        return raw.map(lambda v: None if v is pd.NaT else v.isoformat())
-    return raw.astype("string").astype(object).where(raw.notna(), None)
+    if raw.dtype == object and pd.api.types.infer_dtype(raw, skipna=True) == "string":
+        return False
+    return bool(raw.map(lambda value: hasattr(value, "isoformat") or value is None).all())

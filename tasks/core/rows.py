@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Faults = dict[str, list[int]]
+_FLAT = frozenset({"string", "integer", "boolean", "date"})
 
 
 def refuse_unusable(text: "pd.DataFrame", columns: Sequence[Column], before: Sequence[Mapping[str, str]] = ()) -> None:
@@ -31,9 +32,17 @@ def refuse_unusable(text: "pd.DataFrame", columns: Sequence[Column], before: Seq
             "columns",
         )
     there = [column.name for column in columns if column.name in text]
-    nested = [name for name in there if text[name].dtype == object and text[name].map(_is_nested).any()]
+    nested = [name for name in there if _holds_nested(text[name])]
     if nested:
         raise DataRejected(f"columns hold lists or records: {', '.join(nested)}. Deliver them flat.", "nested")
+
+
+def _holds_nested(values: "pd.Series") -> bool:
+    import pandas as pd
+
+    if values.dtype != object or pd.api.types.infer_dtype(values, skipna=True) in _FLAT:
+        return False
+    return bool(values.map(_is_nested).any())
 
 
 def _is_nested(value: Any) -> bool:
@@ -43,10 +52,13 @@ def _is_nested(value: Any) -> bool:
 def shape_faults(text: "pd.DataFrame", names: Sequence[str]) -> Faults:
     """Rows without any field (`row:no fields`), and the header again among the rows (`row:header`)."""
     there = [name for name in names if name in text]
-    declared = text[there]
-    header = (declared == there).all(axis=1).astype(bool)
-    empty = (declared.isna() | (declared == "")).all(axis=1)
-    return _broken({"row:no fields": empty, "row:header": header})
+    header, empty = text.index, text.index
+    for name in there:  # few rows are left after the first column
+        header = header[(text.loc[header, name] == name).to_numpy(bool)]
+        values = text.loc[empty, name]
+        empty = empty[(values.isna() | (values == "")).to_numpy(bool)]
+    found = {"row:no fields": list(empty), "row:header": list(header)}
+    return {rule: numbers for rule, numbers in found.items() if numbers}
 
 
 def repeated_rows(text: "pd.DataFrame", columns: Sequence[Column]) -> "pd.Index":

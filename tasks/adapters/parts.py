@@ -1,0 +1,45 @@
+"""Which columns of a delivery a rule looks at, so that no rule is asked of more.
+
+Great Expectations itself stands elsewhere.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ROW_NUMBER = "_row_number"
+_ABOUT_TYPES = frozenset({"ExpectColumnValuesToBeOfType", "ExpectColumnValuesToBeInTypeList"})
+Asked = tuple[str, Mapping[str, Any]]
+"""The name of an expectation and its arguments."""
+
+
+def by_columns(asked: Mapping[int, Asked], frame: "pd.DataFrame") -> dict[tuple[str, ...], list[int]]:
+    """Rules, told by their numbers, by the columns that they look at; () stands for all columns.
+
+    Great Expectations copies all columns of a batch for every metric of a rule that names one of them.
+    """
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for number, (expect, arguments) in asked.items():
+        told = [arguments.get(key) for key in ("column", "column_A", "column_B")]
+        listed = arguments.get("column_list") or []
+        names = [*(one for one in told if one is not None), *(listed if isinstance(listed, list) else [listed])]
+        whole = expect.startswith("ExpectTable") or expect in _ABOUT_TYPES or bool(arguments.get("row_condition"))
+        narrow = bool(names) and not whole and all(isinstance(one, str) and one in frame for one in names)
+        groups.setdefault(tuple(dict.fromkeys(names)) if narrow else (), []).append(number)
+    return groups
+
+
+def part(frame: "pd.DataFrame", names: Sequence[str]) -> "pd.DataFrame":
+    """The columns that some rules look at; whole numbers without gaps as NumPy's, which are compared at once.
+
+    What a column's type is called is asked of all columns, which keep theirs and have the row's number beside them.
+    """
+    if names:
+        rows = frame[list(names)]
+        whole = [name for name in names if str(rows[name].dtype) == "Int64" and not rows[name].hasnans]
+        return rows.astype(dict.fromkeys(whole, "int64")) if whole else rows
+    rows = frame.copy(deep=False)
+    rows[ROW_NUMBER] = frame.index
+    return rows
