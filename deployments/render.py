@@ -108,6 +108,16 @@ FLOWS = (
         "Holds the current window against the champion's reference with Evidently. A breach starts one training run "
         "with its reason; every suppressed trigger is written down.",
     ),
+    DeployedFlow(
+        "release",
+        "Judges rows of the quarantine again by the present rules, after a fix: those that break none any more are in, "
+        "each once, as a batch of their own, with who and why in the journal.",
+        (
+            ("what", "a delivery's name or id, or the name of a rule, as the quarantine shows them"),
+            ("who", "who asks for it, for the journal"),
+            ("why", "what was fixed, for the journal"),
+        ),
+    ),
     DeployedFlow("cycle", "Ingestion, scoring and monitoring as one chain: the pipeline's regular round."),
     DeployedFlow(
         "reconciliation",

@@ -19,7 +19,7 @@ from tasks.session import Session
 
 
 @flow(name="release", flow_run_name="{pipeline}", persist_result=False)
-def release_flow(pipeline: str, what: str, who: str = "unknown", why: str = "no reason given") -> list[str]:
+def release_flow(pipeline: str, what: str, who: str, why: str) -> list[str]:
     """Judge quarantined rows again; those that break no rule any more are in, once, as a batch of their own.
 
     Args:

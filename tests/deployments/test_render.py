@@ -37,6 +37,7 @@ def test_the_deployed_surface():
         "flows.approval.approval_flow": (*common, []),
         "flows.scoring.scoring_flow": (*common, []),
         "flows.monitoring.monitoring_flow": (*common, []),
+        "flows.release.release_flow": (*common, []),
         "flows.cycle.cycle_flow": (*common, [hourly]),
         "flows.reconciliation.reconciliation_flow": (*common, []),
     }
@@ -56,7 +57,7 @@ def test_a_paused_schedule_says_so_and_a_running_one_leaves_the_switch_to_the_ui
 
 
 def test_slugs_are_unique_and_do_not_depend_on_the_timing():
-    everywhere = {flow.name: Schedule(every="1h") for flow in FLOWS if flow.name not in {"promotion", "approval"}}
+    everywhere = {flow.name: Schedule(every="1h") for flow in FLOWS if flow.name in Schedules.model_fields}
     changed = {flow: Schedule(cron="0 1 * * *") for flow in everywhere}
     slugs = [entry["slug"] for spec in deployments([pipeline(**everywhere)]) for entry in spec["schedules"]]
     assert len(slugs) == len(set(slugs)) == 6
@@ -101,4 +102,4 @@ def test_the_form_names_describes_and_types_every_parameter(deployed):
         assert field.get("description"), f"{function}: no description of {name}; add it to Args: of the docstring"
         assert field.keys() & {"type", "anyOf", "allOf", "$ref", "enum"}, f"{function}: no type of {name}"
     # Nothing but what the deployment does not already fill in has to be typed; an answer is a person's own words.
-    assert set(schema.get("required", [])) <= {"pipeline", "version", "decision", "who", "why"}
+    assert set(schema.get("required", [])) <= {"pipeline", "version", "decision", "what", "who", "why"}
