@@ -28,7 +28,8 @@ def rollback_flow(
     Returns:
         One sentence.
     """
-    return go_back(begin_run(pipeline)[1], to, who, why, ban=ban)
+    _, session = begin_run(pipeline)
+    return go_back(session, to, who, why, ban=ban)
 
 
 def go_back(session: Session, to: int | None, who: str, why: str, *, ban: bool) -> str:
