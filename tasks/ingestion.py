@@ -26,7 +26,7 @@ from tasks.core.results import Decision
 from tasks.core.rows import refuse_unusable, shape_faults, time_faults
 from tasks.core.schema_changes import columns_before
 from tasks.private import make_private
-from tasks.reading import Examined, accepted_before, examine, standing
+from tasks.reading import accepted_before, examine, standing
 from tasks.retrying import STEP
 from tasks.session import Session
 
@@ -66,14 +66,6 @@ def keep_raw(session: Session, path: Path, kind: str) -> Delivery | None:
     return None if session.store.committed("batches", delivery.batch_id) else delivery
 
 
-@task(name="examine delivery", task_run_name="examine {delivery.name}", **STEP)
-def examine_delivery(
-    session: Session, delivery: Delivery, source: Any, columns: Sequence[Column], suite: Suite
-) -> Examined:
-    """What a delivery says by itself; of earlier ones nothing is asked, so that many can be examined at once."""
-    return examine(session, delivery, source, columns, suite)
-
-
 @task(name="judge events", task_run_name="judge {delivery.name}", **STEP)
 def judge_events(
     session: Session,
@@ -81,15 +73,13 @@ def judge_events(
     source: Any,
     columns: Sequence[Column],
     suite: Suite,
-    examined: Examined | None = None,
 ) -> Judged:
     """Judge a delivery of rows beside what was accepted before; an unreadable one is refused whole, as a result.
 
-    What was `examined` before is not read again. Joined sources are judged as events are, with their own columns.
+    Joined sources are judged as events are, with their own columns.
     """
     before = columns_before(session.store.read("batches"), delivery.kind)
-    if examined is None or (examined.told_by_history and before):
-        examined = examine(session, delivery, source, columns, suite, before)
+    examined = examine(session, delivery, source, columns, suite, before)
     if examined.rejected is not None or examined.frame is None:
         return batches.unreadable(*(examined.rejected or ("unusable", "it was not read")))
     frame, faults, again = examined.frame, dict(examined.faults), list(examined.again)

@@ -1,6 +1,6 @@
-"""From a kept delivery to typed rows that may be stored, with what its own rows say of it. No verdicts, no history.
+"""From a kept delivery to typed rows that may be stored, with what its own rows say of it; and which came before.
 
-What is asked of earlier deliveries comes afterwards, so that many deliveries can be examined at once.
+No verdicts.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,8 +25,6 @@ from tasks.session import Session
 if TYPE_CHECKING:
     import pandas as pd
 
-_LACKING = "columns"
-
 
 @dataclass(frozen=True)
 class Examined:
@@ -44,11 +42,6 @@ class Examined:
     again: Sequence[int] = ()
     rejected: tuple[str, str] | None = None
 
-    @property
-    def told_by_history(self) -> bool:
-        """Whether the words of its refusal depend on what earlier deliveries held."""
-        return self.rejected is not None and self.rejected[0] == _LACKING
-
 
 def examine(
     session: Session,
@@ -56,7 +49,7 @@ def examine(
     source: Any,
     columns: Sequence[Column],
     suite: Suite,
-    before: Sequence[Mapping[str, str]] = (),
+    before: Sequence[Mapping[str, str]],
 ) -> Examined:
     """Read, convert, join and validate a delivery; `before`: what the columns of earlier deliveries held."""
     own = delivered(columns)

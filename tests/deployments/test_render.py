@@ -7,7 +7,8 @@ import yaml
 
 from config.schedules import Schedule, Schedules
 from config.settings import PROJECT, Settings
-from deployments.render import FLOWS, deployments, render
+from deployments.render import deployments, render
+from deployments.surface import FLOWS
 
 
 def pipeline(name="churn", **schedules):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from deployments.render import FLOWS
+from deployments.surface import FLOWS
 from tests.e2e import early
 from tests.e2e.bikes import HOURS
 from tests.real_data import real_file

@@ -16,7 +16,7 @@ import yaml
 from playwright.sync_api import Browser, Locator, expect
 from playwright.sync_api import TimeoutError as NothingCame
 
-from deployments.render import FLOWS
+from deployments.surface import FLOWS
 from tests.e2e.browsing import LARGEST_PICTURE, PATIENCE, Visitor, chromium
 from tests.e2e.conftest import Demo, keepfit
 from tests.e2e.leaks import found_in, identities, leaks
