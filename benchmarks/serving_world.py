@@ -115,7 +115,7 @@ def _serve_without_log() -> None:
     from deployments.cli import main
     from tasks.adapters.answers import AnswerLog
 
-    setattr(AnswerLog, "write", lambda _self, _payload: None)  # noqa: B010 - mypy knows methods as fixed
+    setattr(AnswerLog, "write", lambda _self, _payload, **_: None)  # noqa: B010 - mypy knows methods as fixed
     main()
 
 

@@ -14,7 +14,7 @@ from config.privacy import Privacy, refuse_unusable_privacy
 from config.runners import Runner, Threads
 from config.schedules import Schedules
 from config.scoring import Scoring
-from config.serving import Serving
+from config.serving import Serving, refuse_unapproved_canary
 from config.targets import refuse_unusable_target
 from config.validation import Validation, refuse_uncorrectable, refuse_uncounted_repeats
 from tasks.adapters.sources import ColumnLabels, Labels, Source
@@ -146,6 +146,7 @@ class PipelineConfig(_Section):
         if targets:
             refuse_unusable_target(targets[0], self.problem, self.positive, self.negatives)
         refuse_unusable_privacy(self.columns, self.gates, self.privacy)
+        refuse_unapproved_canary(self.serving, self.governor)
         refuse_unusable_joins(self.joins, self.columns, self.privacy.protection)
         refuse_uncorrectable(self.columns, self.validation)
         if self.source.repeats:

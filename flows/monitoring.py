@@ -13,6 +13,7 @@ from flows.naming import is_step, run_name
 from flows.probation import watch
 from flows.promotion import reconsider
 from flows.running import begin_run
+from flows.trial import review_trial
 from tasks import carding, estimating, monitoring, promotion, reporting
 from tasks.adapters.registry import ModelVersion
 from tasks.core import dossiers, relooks
@@ -77,7 +78,7 @@ def _check(config: PipelineConfig, session: Session, champion: ModelVersion) -> 
     workspace = load_settings().home / "evidently"
     path = monitoring.publish_report(session, workspace, context, measured, seen, config.metric)
     monitoring.log_report(champion, context, measured)
-    again = _look_again(config, session, champion, reference)
+    again = [*review_trial(config, session), *_look_again(config, session, champion, reference)]
     decision = monitoring.decide_remedy(session, context, seen, config.triggers, config.governor, champion)
     if decision.outcome == "triggered":
         monitoring.start_retraining(session, decision)

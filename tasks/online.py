@@ -10,9 +10,9 @@ from prefect import task
 
 from tasks.adapters import answers, personal
 from tasks.core.columns import Column
-from tasks.core.online import answer_tables
+from tasks.core.online import answer_tables, is_silent
 from tasks.core.privacy.protection import Protection, judge_found
-from tasks.core.requests import asked_columns
+from tasks.core.requests import ANSWER_ID, asked_columns
 from tasks.core.results import Decision, Verdict
 from tasks.retrying import STEP
 from tasks.session import Session
@@ -41,7 +41,7 @@ def take_up_answers(session: Session, columns: Sequence[Column], protection: Pro
                 session.store.append(table, rows, name)
             _record(session, name, tables, damaged)
             answers.drop(group, keep=damaged > 0)
-            taken += len(tables.get("predictions", ()))
+            taken += _given(tables)
     return taken
 
 
@@ -53,9 +53,16 @@ def _without_personal(rows: "pd.DataFrame", columns: Sequence[Column], protectio
     return rows.iloc[:0] if found.refusals else rows.drop(index=list(out))
 
 
+def _given(tables: "dict[str, pd.DataFrame]") -> int:
+    """How many predictions somebody was given."""
+    return int((~is_silent(tables["predictions"][ANSWER_ID])).sum()) if "predictions" in tables else 0
+
+
 def _record(session: Session, name: str, tables: "dict[str, pd.DataFrame]", damaged: int) -> None:
-    counts = {table: len(rows) for table, rows in tables.items()}
-    told = f"{counts.get('predictions', 0)} online answers were taken up"
+    counts, given = {table: len(rows) for table, rows in tables.items()}, _given(tables)
+    told = f"{given} online answers were taken up"
+    if silent := counts.get("predictions", 0) - given:
+        told += f", and {silent} that were made in silence beside them"
     if damaged:
         told += f"; {damaged} lines of the answers' log are damaged and were set aside in the folder damaged beside it"
         _log.error("%s: %s", session.pipeline, told)

@@ -20,7 +20,7 @@ from deployments.serving.following import Follower
 from deployments.serving.guard import OPEN, Guard
 from deployments.serving.metrics import CONTENT_TYPE, Metrics
 from deployments.serving.rounds import Rounds
-from deployments.serving.routes import ManyAnswers, OneAnswer, Refusal, Routes, refusal
+from deployments.serving.routes import ManyAnswers, Refusal, Routes, RowAnswer, refusal
 from tasks.adapters.answers import AnswerLog, folder_of
 from tasks.core.requests import asked_of
 from tasks.session import Session
@@ -92,9 +92,19 @@ class Server:
                 "sha256": current and current.sha256, "receipt": current and current.receipt,
                 "since": current and current.since.isoformat(), "champion": standing.champion,
                 "mlflow_answers": standing.registry_answers, "why": standing.why,
+                "trial": _trial(follower),
                 "ranges_known": current is not None and current.ranges is not None, "log_fault": rounds.log.fault,
             }  # fmt: skip
         return ready, told
+
+
+def _trial(follower: Follower) -> dict[str, Any] | None:
+    """Who is on trial, with which shares of the rows, and why not with those of the pipeline's file."""
+    trial, why = follower.trying.current, follower.trying.why
+    if trial is None:
+        return {"version": None, "why": why} if why else None
+    return {"version": trial.loaded.number, "sha256": trial.loaded.sha256, "canary": trial.canary,
+            "shadow": trial.shadow, "why": why}  # fmt: skip
 
 
 def build_app(server: Server, token: str) -> Guard:
@@ -114,7 +124,7 @@ def build_app(server: Server, token: str) -> Guard:
     refusals: dict[int | str, Any] = {status: {"model": Refusal} for status in (400, 401, 405, 408, 413, 415, 422, 503)}
     for name, routes in server.routes.items():
         common: dict[str, Any] = {"methods": ["POST"], "tags": [name]}
-        app.add_api_route(f"/{name}/predict", routes.one, responses=refusals | {200: {"model": OneAnswer}},
+        app.add_api_route(f"/{name}/predict", routes.one, responses=refusals | {200: {"model": RowAnswer}},
                           operation_id=f"{name}_one", openapi_extra=row_body(routes.asked), **common)  # fmt: skip
         app.add_api_route(f"/{name}/predict/batch", routes.many, responses=refusals | {200: {"model": ManyAnswers}},
                           operation_id=f"{name}_many", openapi_extra=rows_body(routes.asked), **common)  # fmt: skip

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from config.schema import PipelineConfig
 from deployments.serving import verified
+from deployments.serving.trying import Trying
 from deployments.serving.verified import Loaded
 from tasks.adapters import registry
 from tasks.core.bans import banned
@@ -42,6 +43,7 @@ class Follower:
     def __init__(self, config: PipelineConfig, session: Session, folder: Path) -> None:
         self.config = config
         self.current: Loaded | None = None
+        self.trying = Trying(config, session, folder.with_name("challengers"))
         self.standing = Standing()
         self._session, self._folder = session, folder
         self._journal_at = -1
@@ -61,6 +63,7 @@ class Follower:
             why = self._follow(alias, answers=answers)
         except Exception as error:  # noqa: BLE001 - whatever fails, the verified version goes on answering
             why = reason_of(error)
+        self.trying.look(self.current, registry_answers=answers)
         fresh = Standing(self._reign.champion if self._reign else None, answers, why)
         if fresh != self.standing:
             level = logging.INFO if answers and not why else logging.WARNING
@@ -74,6 +77,7 @@ class Follower:
         if version != self._journal_at:
             entries = self._session.journal.entries()
             self._reign, self._banned, self._journal_at = reign(entries), banned(entries), version
+            self.trying.read(entries)
 
     def _follow(self, alias: int | None, *, answers: bool) -> str:
         wanted, now = self._reign, self.current

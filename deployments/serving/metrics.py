@@ -1,6 +1,7 @@
 """What Prometheus reads of the server: requests, rows, seconds, versions, and whether the champion answers."""
 
 import time
+from collections import Counter as Counted
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -44,6 +45,13 @@ class Metrics:
                 "rounds": "Rounds of scoring so far.",
                 "score_seconds": "Seconds spent scoring so far.",
                 "log_seconds": "Seconds spent writing answers down so far.",
+                "challenger": "The version that is on trial beside the champion; 0: none.",
+                "canary_share": "The share of the rows that it answers now.",
+                "canary_fell_back": "Rows of its share so far that the champion answered, because it had no answer.",
+                "shadow_rows": "Rows that were scored in silence so far.",
+                "shadow_dropped": "Rows that could not be scored in silence so far, because too many waited.",
+                "shadow_failed": "Rows that it could not score in silence so far.",
+                "shadow_seconds": "Seconds spent scoring in silence so far.",
             }.items()
         }
 
@@ -59,10 +67,9 @@ class Metrics:
 
     def answered(self, pipeline: str, given: Given) -> None:
         """Count the rows of one request."""
-        refused = sum(answer.refused is not None for answer in given.answers)
-        self._rows.labels(pipeline, given.version, "answered").inc(len(given.answers) - refused)
-        if refused:
-            self._rows.labels(pipeline, given.version, "refused").inc(refused)
+        outcomes = Counted((one.version, "answered" if one.refused is None else "refused") for one in given.answers)
+        for (version, outcome), rows in outcomes.items():
+            self._rows.labels(pipeline, version, outcome).inc(rows)
         if marked := sum(bool(answer.outside) for answer in given.answers):
             self._outside.labels(pipeline).inc(marked)
 
@@ -75,7 +82,13 @@ class Metrics:
                 "registry_answers": standing.registry_answers, "current": not standing.why,
                 "log_kept": not rounds.log.fault, "rounds": rounds.rounds,
                 "score_seconds": rounds.score_seconds, "log_seconds": rounds.log_seconds,
+                "canary_fell_back": rounds.fell_back, "shadow_rows": rounds.shadow.scored,
+                "shadow_dropped": rounds.shadow.dropped, "shadow_failed": rounds.shadow.failed,
+                "shadow_seconds": rounds.shadow.seconds,
             }  # fmt: skip
+            trial = follower.trying.current
+            values |= {"challenger": trial.loaded.number, "canary_share": trial.canary} if trial else \
+                {"challenger": 0, "canary_share": 0}  # fmt: skip
             for key, value in values.items():
                 self._gauges[key].labels(name).set(float(value))
         return bytes(generate_latest(self._registry))

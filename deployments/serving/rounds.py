@@ -7,16 +7,18 @@ import asyncio
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import numpy as np
 import orjson
 
 from deployments.serving.following import Follower
+from deployments.serving.shadow import Shadow, Unheard
+from deployments.serving.trying import Trial
 from deployments.serving.verified import Loaded
 from tasks.adapters.answers import AnswerLog
 from tasks.core.errors import DataRejected, KeepfitError, NoChampion, ServerUnavailable
@@ -25,14 +27,20 @@ from tasks.core.online import Answer, log_line
 from tasks.core.privacy.keys import Keys
 from tasks.core.requests import Asked, event_frame, is_private, protected, row_id
 from tasks.core.scoring import predict_each
+from tasks.core.trial import place
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _ROUND, _WAITING = 2_000, 100_000  # rows in one round, and rows that may wait
 Rows = Sequence[Sequence[Any]]
+Identified = tuple[str, str, datetime, Sequence[Any]]
+"""A row's own number, its row id, its time, and its values."""
 
 
 @dataclass(frozen=True)
 class Given:
-    """The answers to one request, all of one version."""
+    """The answers to one request; `version` is the champion's, each answer names its own."""
 
     version: int
     answers: Sequence[Answer]
@@ -45,6 +53,7 @@ class Rounds:
         self._keys, self._private = keys, is_private(asked.columns)
         self.follower, self.asked, self.log = follower, asked, log
         self.rounds = self.log_seconds = self.score_seconds = 0.0
+        self.shadow, self.fell_back = Shadow(log, follower.config.problem), 0
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="round")
         self._waiting: list[tuple[Rows, asyncio.Future[Given]]] = []
         self._rows = 0
@@ -70,6 +79,7 @@ class Rounds:
     def close(self) -> None:
         """End the thread and close the log, which can then be taken up."""
         self._pool.shutdown()
+        self.shadow.close()
         self.log.close()
 
     async def _run(self) -> None:
@@ -102,43 +112,78 @@ class Rounds:
             return [told] * len(requests)
 
     def _score(self, requests: Sequence[Rows]) -> list[Given]:
-        loaded, now = self.follower.current, datetime.now(UTC)
+        loaded, trial, now = self.follower.current, self.follower.trying.current, datetime.now(UTC)
         if loaded is None:
             raise NoChampion(self.follower.standing.why)
         began = time.perf_counter()
-        answers = self._answers([row for request in requests for row in request], loaded, now)
+        frame, rows = self._frame([row for request in requests for row in request], loaded, now)
+        identified = self._identified(rows, frame)
+        answers = self._answers(identified, frame, loaded)
+        silent = self._try(trial, identified, frame, answers) if trial else None
         scored = time.perf_counter()
         line = log_line(answers, self.asked.columns, loaded.number, now)
         self.log.write(orjson.dumps(line))
         self.rounds += 1
         self.score_seconds += scored - began
         self.log_seconds += time.perf_counter() - scored
+        if silent:
+            self.shadow.offer(silent)
         found, first = [], 0
         for request in requests:
             found.append(Given(loaded.number, answers[first : first + len(request)]))
             first += len(request)
         return found
 
-    def _answers(self, rows: Rows, loaded: Loaded, now: datetime) -> list[Answer]:
-        columns, serving = self.asked.columns, self.follower.config.serving
-        frame = event_frame(columns, rows, now)
-        if self._private:
-            known = loaded.ranges.categorical if loaded.ranges else {}
-            frame, rows = protected(frame, columns, self.follower.config.suite.protection, self._keys, known)
+    def _frame(self, rows: Rows, loaded: Loaded, now: datetime) -> tuple["pd.DataFrame", Rows]:
+        """The rows as models take them, and as they are written down, without what is personal."""
+        frame = event_frame(self.asked.columns, rows, now)
+        if not self._private:
+            return frame, rows
+        known = loaded.ranges.categorical if loaded.ranges else {}
+        protection = self.follower.config.suite.protection
+        return protected(frame, self.asked.columns, protection, self._keys, known)
+
+    def _identified(self, rows: Rows, frame: "pd.DataFrame") -> list[Identified]:
+        numbers = [next(self._ids) for _ in rows]
+        return [
+            (number, row_id(self.asked.columns, values, number), time, values)
+            for number, values, time in zip(numbers, rows, frame[EVENT_TIME].tolist(), strict=True)
+        ]
+
+    def _answers(self, identified: Sequence[Identified], frame: "pd.DataFrame", loaded: Loaded) -> list[Answer]:
         matrix = design_matrix(frame, loaded.features)
         try:
             predicted, refused = predict_each(loaded.model, matrix, self.follower.config.problem)
         except Exception as error:  # noqa: BLE001 - what a library raises over values; here of every row
             reason = f"the model does not take the row ({type(error).__name__})"
-            predicted, refused = np.full(len(rows), np.nan), dict.fromkeys(range(len(rows)), reason)
-        marks = loaded.ranges.outside(matrix) if loaded.ranges else [None] * len(rows)
-        times = frame[EVENT_TIME].tolist()
+            predicted, refused = np.full(len(matrix), np.nan), dict.fromkeys(range(len(matrix)), reason)
+        marks = loaded.ranges.outside(matrix) if loaded.ranges else [None] * len(matrix)
         answers = []
-        for at, (values, value, outside) in enumerate(zip(rows, predicted, marks, strict=True)):
+        for at, ((number, identity, moment, values), value, outside) in enumerate(
+            zip(identified, predicted, marks, strict=True)
+        ):
             why = refused.get(at)
-            if why is None and outside and serving.outside == "abstain":
+            if why is None and outside and self.follower.config.serving.outside == "abstain":
                 why = f"outside the training data: {', '.join(outside)}"
-            number = next(self._ids)
-            identity = row_id(columns, values, number)
-            answers.append(Answer(number, identity, times[at], None if why else float(value), outside, why, values))
+            said = None if why else float(value)
+            answers.append(Answer(number, identity, moment, said, outside, why, values, loaded.number))
         return answers
+
+    def _try(
+        self, trial: Trial, identified: Sequence[Identified], frame: "pd.DataFrame", answers: list[Answer]
+    ) -> Unheard | None:
+        """Let the challenger answer its share, in place; gives what it shall score in silence.
+
+        Where it has no answer the champion's stands, and what the champion says of its rows is kept beside them.
+        """
+        places = [place(identity) for _, identity, *_ in identified]
+        canary = [at for at, here in enumerate(places) if here < trial.canary]
+        if canary:
+            said = self._answers([identified[at] for at in canary], frame.iloc[canary], trial.loaded)
+            for at, answer in zip(canary, said, strict=True):
+                if answer.refused is None:
+                    answers[at] = replace(answer, instead=answers[at].prediction)
+                else:
+                    self.fell_back += 1
+        rest = [at for at, here in enumerate(places) if trial.canary <= here < trial.shadow]
+        return Unheard(trial.loaded, frame.iloc[rest], [answers[at] for at in rest]) if rest else None

@@ -34,16 +34,11 @@ class RowAnswer(BaseModel):
     score: float | None = Field(description="The probability of the positive class, or the number; the tables hold it.")
     outside: list[str] | None = Field(description="Features outside the training data; null: the ranges are unknown.")
     reason: str | None = Field(description="Why the row is not answered.")
-
-
-class OneAnswer(RowAnswer):
-    """The answer to a single row."""
-
-    model_version: int
+    model_version: int = Field(description="Who answered: the champion, or a challenger for its share (a canary).")
 
 
 class ManyAnswers(BaseModel):
-    """The answers to a batch, in the order of its rows, all of one version."""
+    """The answers to a batch, in the order of its rows; `model_version` is the champion's."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -118,7 +113,7 @@ class Routes:
             return refusal(415, f"send the row as {_JSON}")
         given = await self.rounds.answer([self.asked.values(self.asked.one.validate_json(body))])
         (answer,) = self._told(given)
-        return Response(orjson.dumps(answer | {"model_version": given.version}), media_type=_JSON)
+        return Response(orjson.dumps(answer), media_type=_JSON)
 
     async def _many(self, request: Request, body: bytes) -> Response:
         if _is(request, arrow.MEDIA_TYPE):
@@ -134,8 +129,7 @@ class Routes:
         most = self.config.serving.most_rows
         rows = await asyncio.to_thread(arrow.rows_of, body, most)
         given = await self.rounds.answer([self.asked.values(self.asked.one.validate_python(row)) for row in rows])
-        found = [answer | {"model_version": given.version} for answer in self._told(given)]
-        return Response(arrow.written(found), media_type=arrow.MEDIA_TYPE)
+        return Response(arrow.written(self._told(given)), media_type=arrow.MEDIA_TYPE)
 
     def _told(self, given: Given) -> list[dict[str, Any]]:
         binary = self.config.problem == "binary"
@@ -149,6 +143,7 @@ class Routes:
                 "score": answer.prediction,
                 "outside": answer.outside,
                 "reason": answer.refused,
+                "model_version": answer.version,
             }
             for answer in given.answers
         ]  # fmt: skip

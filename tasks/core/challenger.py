@@ -9,12 +9,15 @@ from datetime import datetime
 from typing import Any
 
 from tasks.core.championship import PROMOTED, PROPOSED, REFUSED, ROLLED_BACK
-from tasks.core.results import JournalEntry, Verdict
+from tasks.core.results import Decision, JournalEntry, Verdict
 
 LOOKS = 4
 """After so many judgements a challenger is given up: each further one would have to be surer still (`ledger`)."""
 GROWTH = 4 / 3
 """Rows since the last judgement, as a factor: a look costs confidence, so that a few more rows are not worth one."""
+
+TRIAL, STOPPED = "trial", "stopped"
+"""The decision that live rows speak against a challenger (`trial`): it waits no longer."""
 
 _DECIDED = frozenset({PROMOTED, PROPOSED, REFUSED, ROLLED_BACK})
 
@@ -40,12 +43,14 @@ def is_due(judged: Sequence[int], rows: int) -> bool:
 def waiting(entries: Sequence[JournalEntry]) -> Challenger | None:
     """Who waits, by the journal: the newest candidate, if no gate failed and the same champion still stands.
 
-    A newer candidate, a promotion, a proposal or a rollback ends the waiting; so does a refusal on evidence. A
-    judgement that failed has decided nothing.
+    A newer candidate, a promotion, a proposal or a rollback ends the waiting; so does a refusal on evidence, and a
+    trial on live rows that was stopped. A judgement that failed has decided nothing.
     """
     decided = [entry.decision for entry in entries
                if entry.decision.kind in {"promotion", "rollback"} and entry.decision.outcome in _DECIDED]  # fmt: skip
     if not decided or decided[-1].outcome != REFUSED or decided[-1].verdict is not Verdict.UNKNOWN:
+        return None
+    if _is_stopped(entries, decided[-1]):
         return None
     pair = _pair(decided[-1].evidence)
     judged = []
@@ -57,6 +62,16 @@ def waiting(entries: Sequence[JournalEntry]) -> Challenger | None:
         return None
     rows = tuple(int(one.evidence["rows"]["count"]) for one in reversed(judged))
     return Challenger(*pair, judged[-1].window.start, rows)  # type: ignore[union-attr]
+
+
+def _is_stopped(entries: Sequence[JournalEntry], judged: Decision) -> bool:
+    """Whether live rows spoke against the judged version after that; a person may have it judged again."""
+    for entry in reversed(entries):
+        if entry.decision == judged:
+            return False
+        if (entry.decision.kind, entry.decision.outcome) == (TRIAL, STOPPED):
+            return _pair(entry.decision.evidence) == _pair(judged.evidence)
+    return False
 
 
 def _pair(evidence: Mapping[str, Any]) -> tuple[int, int | None]:

@@ -22,7 +22,10 @@ _DTYPES: dict[str, Any] = {"integer": "Int64", "number": "float64", "boolean": "
 
 @dataclass(frozen=True)
 class Answer:
-    """One row as it was answered. `prediction` is None where `refused` says why there is none."""
+    """One row as `version` answered it. `prediction` is None where `refused` says why there is none.
+
+    `instead`: what the champion says of a row that a challenger answered, as its canary.
+    """
 
     answer_id: str
     row_id: str
@@ -31,45 +34,94 @@ class Answer:
     outside: Sequence[str] | None
     refused: str | None
     row: Sequence[Any]
+    version: int
+    instead: float | None = None
 
 
 def log_line(answers: Sequence[Answer], columns: Sequence[Column], version: int, at: datetime) -> Any:
-    """The JSON-ready line of answers that one version gave at one moment; the time stands in `_event_time` only."""
+    """The JSON-ready line of answers that were given at one moment; the time stands in `_event_time` only.
+
+    `version` is the champion's; rows that another one answered stand under `canary` by their place, with both.
+    """
     kept = [place for place, column in enumerate(columns) if column.role != "time"]
     rows = [[a.answer_id, a.row_id, a.event_time.isoformat(), a.prediction, a.refused, *[a.row[k] for k in kept]]
             for a in answers]  # fmt: skip
+    canary = [[place, a.version, a.instead] for place, a in enumerate(answers) if a.version != version]
     return {"version": version, "at": at.isoformat(), "columns": [columns[k].name for k in kept],
-            "rows": rows}  # fmt: skip
+            "rows": rows} | ({"canary": canary} if canary else {})  # fmt: skip
+
+
+def silent_line(answers: Sequence[Answer], predicted: Sequence[float], version: int, at: datetime) -> Any:
+    """The JSON-ready line of what a version said in silence of rows that another one answered; NaN: it could not."""
+    rows = [[a.answer_id, a.row_id, a.event_time.isoformat(), value]
+            for a, value in zip(answers, predicted, strict=True) if value == value]  # noqa: PLR0124 - NaN  # fmt: skip
+    return {"version": version, "at": at.isoformat(), "silent": rows}
+
+
+def silent_id(answer_id: Any, version: Any) -> Any:
+    """The id of what a version said in silence beside an answer: nobody was given it."""
+    return f"{answer_id}@{version}"
+
+
+def is_silent(answer_ids: "pd.Series") -> "pd.Series":
+    """Which ids (of `silent_id`, or of answers) are of what nobody was given."""
+    return answer_ids.astype("string").str.contains("@", regex=False).fillna(False).astype(bool)
 
 
 def answer_tables(
     lines: Sequence[Mapping[str, Any]], columns: Sequence[Column], batch_id: str
 ) -> "dict[str, pd.DataFrame]":
-    """The rows of `requests`, `unscored` and `predictions` that lines of the log become."""
+    """The rows of `requests`, `unscored` and `predictions` that lines of the log become.
+
+    What was said in silence stands in `predictions` only, under the id of the answer beside it (`silent_id`).
+    """
     import pandas as pd
 
     own = (ANSWER_ID, ROW_ID, EVENT_TIME, "_prediction", "_reason")  # a feature's name has no underscore in front
-    found = []
+    found, silent = [], []
     for line in lines:
+        if "silent" in line:
+            silent += [[*row, int(line["version"]), line["at"]] for row in line["silent"]]
+            continue
         frame = pd.DataFrame(line["rows"], columns=[*own, *line["columns"]], dtype=object)
-        found.append(frame.assign(_version=int(line["version"]), _at=line["at"]))
-    if not found:
-        return {}
-    rows = pd.concat(found, ignore_index=True).assign(_batch_id=batch_id)
+        frame = frame.assign(_version=int(line["version"]), _at=line["at"])
+        for place, version, instead in line.get("canary", ()):
+            if instead is not None:
+                silent.append([*line["rows"][place][:3], instead, int(line["version"]), line["at"]])
+            frame.loc[place, "_version"] = int(version)
+        found.append(frame)
+    predictions = [_silent_rows(silent)] if silent else []
+    tables: dict[str, pd.DataFrame] = {}
+    if found:
+        rows = _typed(pd.concat(found, ignore_index=True)).assign(_batch_id=batch_id)
+        answered = rows["_prediction"].notna()
+        left = rows[[*_COMMON, "_batch_id", "_reason"]].rename(columns=_NAMES)
+        tables = {"requests": _requests(rows, columns), "unscored": left[~answered]}
+        predictions = [rows[answered], *predictions]
+    if predictions:
+        whole = pd.concat([one[[*_COMMON, "_prediction"]] for one in predictions], ignore_index=True)
+        tables["predictions"] = whole.assign(_batch_id=batch_id).rename(columns=_NAMES)
+    return {name: table.reset_index(drop=True) for name, table in tables.items() if len(table)}
+
+
+_NAMES = {"_prediction": "prediction", "_reason": "reason", "_version": "model_version", "_at": "scored_at"}
+_COMMON = [ROW_ID, EVENT_TIME, "_version", "_at", ANSWER_ID]
+
+
+def _silent_rows(rows: Sequence[Sequence[Any]]) -> "pd.DataFrame":
+    import pandas as pd
+
+    frame = pd.DataFrame(rows, columns=[ANSWER_ID, ROW_ID, EVENT_TIME, "_prediction", "_version", "_at"])
+    frame[ANSWER_ID] = [silent_id(*pair) for pair in zip(frame[ANSWER_ID], frame["_version"], strict=True)]
+    return _typed(frame)
+
+
+def _typed(rows: "pd.DataFrame") -> "pd.DataFrame":
+    import pandas as pd
+
     for name in (EVENT_TIME, "_at"):
         rows[name] = pd.to_datetime(rows[name], format="ISO8601", utc=True).astype("datetime64[us, UTC]")
-    rows["_prediction"] = rows["_prediction"].astype("float64")
-    answered = rows["_prediction"].notna()
-    named = {"_prediction": "prediction", "_reason": "reason", "_version": "model_version", "_at": "scored_at"}
-    common = [ROW_ID, EVENT_TIME, "_batch_id", "_version", "_at", ANSWER_ID]
-    scored = rows[[*common, "_prediction"]].rename(columns=named)
-    left = rows[[*common, "_reason"]].rename(columns=named)
-    tables = {
-        "requests": _requests(rows, columns),
-        "unscored": left[~answered],
-        "predictions": scored[answered],
-    }
-    return {name: table.reset_index(drop=True) for name, table in tables.items() if len(table)}
+    return rows.astype({"_prediction": "float64", "_version": "int64"})
 
 
 def _requests(rows: "pd.DataFrame", columns: Sequence[Column]) -> "pd.DataFrame":

@@ -164,6 +164,8 @@ def text_goal(type_="category"):
         ({"validation": {"max_quarantined_share": 1.5}}, "less than or equal to 1"),
         ({"schedules": {"cycle": {"cron": "61 * * * *"}}}, "is not a cron expression"),
         ({"schedules": {"promotion": {"every": "1d"}}}, "Extra inputs"),
+        ({"serving": {"canary": 0.1}, "governor": {"mode": "approve"}}, "nobody has approved"),
+        ({"serving": {"canary": 0.6}}, "less than or equal to 0.5"),
     ],
 )
 def test_what_cannot_work_is_refused(changes, told):

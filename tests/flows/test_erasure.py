@@ -35,7 +35,7 @@ def answered(ground, *who: str) -> answers.AnswerLog:
     log = answers.AnswerLog(answers.folder_of(ground.home, PIPELINE), durable=False)
     for name in who:
         row = [{"id": name, "when": NOW.isoformat(), "x": 0.5, "z": 0.5}[column.name] for column in columns]
-        one = Answer(f"a-{name}", row_id_of(name), NOW, 0.5, None, None, row)
+        one = Answer(f"a-{name}", row_id_of(name), NOW, 0.5, None, None, row, 1)
         log.write(orjson.dumps(log_line([one], columns, 1, NOW)))
     return log
 

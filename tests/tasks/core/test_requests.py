@@ -141,7 +141,7 @@ def test_lines_of_the_log_become_rows_of_the_tables():
     asked = asked_of(columns, "p", 5)
     row = asked.values(asked.one.validate_python(GOOD | {"prediction": 7, "k": None}))
     answers = [
-        Answer(f"a{n}", f"r{n}", NOW, value, [], why, row) for n, value, why in [(1, 0.5, None), (2, None, "no")]
+        Answer(f"a{n}", f"r{n}", NOW, value, [], why, row, 3) for n, value, why in [(1, 0.5, None), (2, None, "no")]
     ]
     lines = [log_line(answers, asked.columns, 3, NOW)]
     tables = answer_tables(lines, columns, "online-1")

@@ -1,0 +1,264 @@
+"""A challenger beside the champion on the real server: its share of the answers, its silence, and how it ends.
+
+Real registry, store and journal (benchmarks.ground): version 3 is the better one, and waits for evidence.
+"""
+
+import asyncio
+import time
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from unittest import mock
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from benchmarks.ground import DAY, PIPELINE, START, _register, prepare
+from benchmarks.serving_world import mlflow, server, wait_until
+from config.load import load_pipeline
+from config.serving import Serving
+from config.settings import load_settings
+from deployments.serving.following import Follower
+from deployments.serving.rounds import Rounds
+from deployments.serving.shadow import Shadow, Unheard
+from deployments.serving.trying import Trial, Trying
+from deployments.serving.verified import Loaded
+from flows import monitoring, promotion
+from tasks import online
+from tasks.adapters import cleanroom, registry
+from tasks.adapters.answers import AnswerLog, lines_of, taking
+from tasks.core.estimators import predict
+from tasks.core.features import design_matrix
+from tasks.core.governor import Governor
+from tasks.core.online import Answer
+from tasks.core.requests import asked_of
+from tasks.core.terms import Approval, Freeze
+from tasks.core.trial import place
+from tasks.verification import verify_invariants
+from tasks.versions import facts_of
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+EARLY = START + 80 * DAY
+LATER = EARLY + 9 * DAY
+MORE = """
+gates: [{kind: sanity}, {kind: beats_dummy}, {kind: beats_champion, margin: 0.0, min_rows: 350}, {kind: clean_process}]
+serving: {shadow: 0.7, canary: 0.3}
+"""
+
+
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory):
+    prepared = prepare(tmp_path_factory.mktemp("ground"))
+    with prepared.inside():
+        prepared.restore("whole")
+        path = prepared.home / f"{PIPELINE}.yaml"
+        path.write_text(path.read_text("utf-8") + MORE, "utf-8")
+        with prepared.run():
+            _register(prepared, load_pipeline(PIPELINE, load_settings()), EARLY)
+            assert promotion.promotion_flow.fn(PIPELINE, 3, EARLY) == ("refused", "not passed: beats_champion")
+        prepared.keep("waiting")
+        yield prepared
+
+
+@pytest.fixture(scope="module")
+def asked():
+    rng = np.random.default_rng(5)
+    x, z = rng.normal(size=(2, 640)).tolist()
+    times = [(EARLY + (number + 0.5) / 80 * DAY).isoformat() for number in range(640)]
+    return [{"id": f"live{number}", "x": x[number], "z": z[number], "when": times[number]} for number in range(640)]
+
+
+def said_by(version, rows):
+    """What a version's registered file says of the rows, asked directly."""
+    found = registry.version_of(PIPELINE, version)
+    with TemporaryDirectory() as folder:
+        model = cleanroom.load_model(registry.fetch(PIPELINE, found, Path(folder)))
+    frame = pd.DataFrame(rows).assign(_event_time=pd.to_datetime([row["when"] for row in rows], utc=True))
+    return predict(model, design_matrix(frame, facts_of(found).features), "binary")
+
+
+def take_up(ground):
+    config = load_pipeline(PIPELINE, load_settings())
+    return online.take_up_answers.fn(ground.session(LATER), config.columns, config.suite.protection, ground.home)
+
+
+def test_a_challenger_answers_its_share_scores_the_rest_in_silence_and_is_stopped_by_live_rows(ground, asked):
+    expected = {version: said_by(version, asked) for version in (1, 3)}
+    artefact = next(path for path in ground.home.rglob("model.skops")
+                    if registry.file_sha256(path) == registry.version_of(PIPELINE, 3).sha256)  # fmt: skip
+    whole = artefact.read_bytes()
+    artefact.write_bytes(whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:])
+    with mlflow(ground) as (url, _), server(ground, url) as served:
+        wait_until(lambda: "SHA-256" in ((served.ready()["trial"] or {}).get("why") or ""), 20)
+        assert served.one().json()["model_version"] == 1, "a challenger that was changed costs no answer"
+        artefact.write_bytes(whole)
+        wait_until(lambda: served.ready()["trial"]["version"] == 3, 40)
+        told = served.ready()["trial"]
+        assert (told["canary"], told["shadow"], told["why"]) == (0.3, 0.7, "")
+        given = served.client.post(f"/{PIPELINE}/predict/batch", json={"rows": asked}).json()["answers"]
+        again = served.client.post(f"/{PIPELINE}/predict", json=asked[3]).json()
+        assert (again["model_version"], again["score"]) == (given[3]["model_version"], given[3]["score"])
+        for number, one in enumerate(given):
+            version = 3 if place(one["row_id"]) < 0.3 else 1
+            score = pytest.approx(expected[version][number], abs=1e-12)
+            assert (one["model_version"], one["score"]) == (version, score)
+        assert 150 < sum(one["model_version"] == 3 for one in given) < 230
+        nothing = f'keepfit_shadow_rows{{pipeline="{PIPELINE}"}} 0.0'
+        wait_until(lambda: nothing not in served.client.get("/metrics").text, 9)
+        page = served.client.get("/metrics").text
+        assert f'keepfit_canary_share{{pipeline="{PIPELINE}"}} 0.3' in page
+        assert f'keepfit_rows_total{{outcome="answered",pipeline="{PIPELINE}",version="3"}}' in page
+        taken = 0
+
+        def all_are_taken_up():
+            nonlocal taken
+            taken += take_up(ground)
+            return taken == len(asked) + 2  # and two single rows
+
+        wait_until(all_are_taken_up, 30)
+        check_what_stands_in_the_tables(ground, given, expected)
+        with ground.run(), mock.patch.object(monitoring, "is_step", return_value=True):
+            monitoring.monitoring_flow.fn(PIPELINE, LATER)
+            assert not ground.session(LATER).journal.entries("trial"), "no labels yet"
+            say_the_champion_was_right(ground, given, expected[1])
+            monitoring.monitoring_flow.fn(PIPELINE, LATER)
+            monitoring.monitoring_flow.fn(PIPELINE, LATER)  # again: the same rows are worth no second look
+        (entry,) = ground.session(LATER).journal.entries("trial")
+        assert (entry.decision.outcome, entry.decision.evidence["version"]) == ("stopped", 3), entry.decision.reason
+        assert registry.CHALLENGER not in registry.aliases(PIPELINE)
+        wait_until(lambda: served.ready()["trial"] is None, 15)
+        assert {served.one(id=f"after{n}").json()["model_version"] for n in range(20)} == {1}
+
+
+def check_what_stands_in_the_tables(ground, given, expected):
+    """Each answer once, beside it what the other version said of the row, and the row itself once."""
+    store = ground.session(LATER).store
+    found = store.read("predictions").dropna(subset=["_answer_id"]).set_index("_answer_id")
+    assert found.index.is_unique
+    for number, one in enumerate(given):
+        mine = found.loc[one["answer_id"]]
+        assert (mine["prediction"], mine["model_version"]) == (one["score"], one["model_version"])
+        other, silent = 4 - one["model_version"], f"{one['answer_id']}@{4 - one['model_version']}"
+        assert (silent in found.index) == (place(one["row_id"]) < 0.7)
+        if silent in found.index:
+            assert found.loc[silent, "prediction"] == pytest.approx(expected[other][number], abs=1e-12)
+            assert found.loc[silent, "_row_id"] == one["row_id"]
+    rows = store.read("requests")
+    assert rows["id"].str.startswith("live").sum() == len(given) + 1  # one was asked about twice
+    check = next(one for one in verify_invariants.fn(ground.session(LATER)) if one.name.startswith("I5"))
+    assert check.passed, check.reason
+
+
+def say_the_champion_was_right(ground, given, scores):
+    labels = pd.DataFrame({"_row_id": [one["row_id"] for one in given], "label": (scores > 0.5).astype(float),
+                           "known_at": pd.Timestamp(LATER - DAY), "_batch_id": "live labels"})  # fmt: skip
+    ground.session(LATER).store.append("labels", labels, "live labels")
+
+
+def loaded(number, function, features):
+    """A model of which the first step is a function that may raise or wait."""
+    steps = make_pipeline(FunctionTransformer(function, validate=False), LogisticRegression())
+    steps.steps[-1][1].fit(pd.DataFrame({"x": [0.0, 1.0, 2.0, 3.0], "z": [0.0] * 4}), [0, 1, 0, 1])
+    return Loaded(number, "", 0, steps, features, None, START)
+
+
+def refuse_negative(matrix):
+    if (matrix["x"] < 0).any():
+        raise ValueError("no")
+    return matrix[["x", "z"]]
+
+
+def test_where_the_challenger_has_no_answer_the_champion_s_stands(ground, tmp_path):
+    config = load_pipeline(PIPELINE, load_settings())
+    session = ground.session(LATER)
+    follower = Follower(config, session, tmp_path / "models")
+    follower.current = loaded(1, lambda matrix: matrix[["x", "z"]], config.features)
+    follower.trying.current = Trial(loaded(3, refuse_negative, config.features), 1.0, 1.0)
+    rounds = Rounds(follower, asked_of(config.columns, PIPELINE, 10), AnswerLog(tmp_path, durable=False), session.keys)
+    rows = [["a", EARLY, 1.0, 0.0], ["b", EARLY, -1.0, 0.0], ["c", EARLY, 2.0, 0.0]]
+    found = asyncio.run(rounds.answer(rows))
+    assert [(one.version, one.refused) for one in found.answers] == [(3, None), (1, None), (3, None)]
+    assert rounds.fell_back == 1
+    rounds.close()
+
+
+def test_a_shadow_that_cannot_follow_leaves_rows_out_and_nobody_waits(ground, tmp_path):
+    features = load_pipeline(PIPELINE, load_settings()).features
+
+    def wait(matrix):
+        time.sleep(0.1)
+        return matrix[["x", "z"]]
+
+    log = AnswerLog(tmp_path, durable=True)
+    shadow = Shadow(log, "binary")
+    rows = pd.DataFrame({"x": [1.0] * 500, "z": [0.0] * 500, "_event_time": pd.Timestamp(EARLY)})
+    answers = [Answer(f"a{number}", f"r{number}", EARLY, 0.5, [], None, [], 1) for number in range(500)]
+    slow, began = loaded(3, wait, features), time.monotonic()
+    for _ in range(130):
+        shadow.offer(Unheard(slow, rows, answers))
+    took = time.monotonic() - began
+    shadow.close()
+    assert shadow.dropped > 0
+    assert shadow.scored + shadow.dropped == 130 * 500
+    assert took < shadow.seconds / 4, "the one that offers waits for none of its rounds"
+    log.close()
+    with taking(tmp_path) as groups:
+        lines = [line for group in groups for line in lines_of(group)[0]]
+    assert sum(line.count(b"@") == 0 and line.count(b'"r') for line in lines) == shadow.scored
+
+
+@pytest.fixture
+def trying(ground, tmp_path):
+    """Who is tried, by the pipeline's file as `changes` leave it, where the journal's entries are these."""
+    ground.restore("waiting")
+    session, here = ground.session(LATER), load_pipeline(PIPELINE, load_settings())
+
+    def look(entries=None, champion=1, answers=True, **changes):
+        found = Trying(here.model_copy(update=changes), session, tmp_path)
+        found.read(session.journal.entries() if entries is None else entries)
+        beside = loaded(champion, refuse_negative, here.features) if champion else None
+        found.look(beside, registry_answers=answers)
+        return found.current and (found.current.loaded.number, found.current.canary, found.current.shadow), found.why
+
+    return look
+
+
+def judged_otherwise(ground, **gates):
+    """The journal in which a gate of the last judgement said something else."""
+    *before, last = ground.session(LATER).journal.entries()
+    told = [gate | {"verdict": gates.get(gate["name"], gate["verdict"])} for gate in last.decision.evidence["gates"]]
+    return [*before, replace(last, decision=replace(last.decision, evidence=last.decision.evidence | {"gates": told}))]
+
+
+def test_who_is_tried_and_with_which_share(ground, trying):
+    always = Freeze(begins="Mon 00:00", ends="Sun 23:59"), Freeze(begins="Sun 12:00", ends="Mon 12:00")
+    assert trying() == ((3, 0.3, 0.7), "")
+    assert trying(serving=Serving()) == (None, "")
+    assert trying(serving=Serving(shadow=0.2)) == ((3, 0.0, 0.2), "")
+    assert trying(serving=Serving(canary=0.2)) == ((3, 0.2, 0.2), "")
+    assert trying(champion=2) == (None, "version 3 waits to be tried beside version 1")
+    assert trying(champion=None)[0] is None
+    who, why = trying(judged_otherwise(ground, clean_process="unknown"))
+    assert (who, "clean_process" in why) == ((3, 0.0, 0.7), True)
+    who, why = trying(governor=Governor(approval=Approval(freeze=always)))
+    assert (who, "freeze" in why) == ((3, 0.0, 0.7), True)
+    assert trying(answers=False) == ((3, 0.3, 0.7), ""), "the verified copy on this disk"
+
+
+def test_a_banned_version_is_not_tried(ground, trying):
+    entries = ground.session(LATER).journal.entries()
+    receipt = next(one for one in entries if one.decision.outcome == "promoted")
+    told = {"version": 1, "replaces": 3, "banned": True, "sha256": ""}
+    banned = replace(receipt.decision, kind="rollback", outcome="rolled back", evidence=told)
+    assert trying([entries[0], replace(entries[0], decision=banned), *entries]) == (None, "")
+
+
+def test_without_a_copy_and_without_mlflow_nobody_is_tried(trying):
+    who, why = trying(answers=False)
+    assert who is None
+    assert "no verified copy" in why
