@@ -17,7 +17,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from benchmarks.ground import DAY, PIPELINE, START, _register, prepare
+from benchmarks.ground import DAY, PIPELINE, START, prepare
+from benchmarks.serving_trial import EARLY, wait_for_evidence
 from benchmarks.serving_world import mlflow, server, wait_until
 from config.load import load_pipeline
 from config.serving import Serving
@@ -27,7 +28,7 @@ from deployments.serving.rounds import Rounds
 from deployments.serving.shadow import Shadow, Unheard
 from deployments.serving.trying import Trial, Trying
 from deployments.serving.verified import Loaded
-from flows import monitoring, promotion
+from flows import monitoring
 from tasks import online
 from tasks.adapters import cleanroom, registry
 from tasks.adapters.answers import AnswerLog, lines_of, taking
@@ -43,12 +44,7 @@ from tasks.versions import facts_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-EARLY = START + 80 * DAY
 LATER = EARLY + 9 * DAY
-MORE = """
-gates: [{kind: sanity}, {kind: beats_dummy}, {kind: beats_champion, margin: 0.0, min_rows: 350}, {kind: clean_process}]
-serving: {shadow: 0.7, canary: 0.3}
-"""
 
 
 @pytest.fixture(scope="module")
@@ -56,11 +52,7 @@ def ground(tmp_path_factory):
     prepared = prepare(tmp_path_factory.mktemp("ground"))
     with prepared.inside():
         prepared.restore("whole")
-        path = prepared.home / f"{PIPELINE}.yaml"
-        path.write_text(path.read_text("utf-8") + MORE, "utf-8")
-        with prepared.run():
-            _register(prepared, load_pipeline(PIPELINE, load_settings()), EARLY)
-            assert promotion.promotion_flow.fn(PIPELINE, 3, EARLY) == ("refused", "not passed: beats_champion")
+        wait_for_evidence(prepared, "{shadow: 0.7, canary: 0.3}")
         prepared.keep("waiting")
         yield prepared
 
@@ -125,11 +117,13 @@ def test_a_challenger_answers_its_share_scores_the_rest_in_silence_and_is_stoppe
         with ground.run(), mock.patch.object(monitoring, "is_step", return_value=True):
             monitoring.monitoring_flow.fn(PIPELINE, LATER)
             assert not ground.session(LATER).journal.entries("trial"), "no labels yet"
+            score_what_was_learnt(ground)
             say_the_champion_was_right(ground, given, expected[1])
             monitoring.monitoring_flow.fn(PIPELINE, LATER)
             monitoring.monitoring_flow.fn(PIPELINE, LATER)  # again: the same rows are worth no second look
         (entry,) = ground.session(LATER).journal.entries("trial")
         assert (entry.decision.outcome, entry.decision.evidence["version"]) == ("stopped", 3), entry.decision.reason
+        assert entry.decision.evidence["rows"] == sum(place(one["row_id"]) < 0.7 for one in given)
         assert registry.CHALLENGER not in registry.aliases(PIPELINE)
         wait_until(lambda: served.ready()["trial"] is None, 15)
         assert {served.one(id=f"after{n}").json()["model_version"] for n in range(20)} == {1}
@@ -145,6 +139,7 @@ def check_what_stands_in_the_tables(ground, given, expected):
         assert (mine["prediction"], mine["model_version"]) == (one["score"], one["model_version"])
         other, silent = 4 - one["model_version"], f"{one['answer_id']}@{4 - one['model_version']}"
         assert (silent in found.index) == (place(one["row_id"]) < 0.7)
+        assert f"{one['answer_id']}@{one['model_version']}" not in found.index
         if silent in found.index:
             assert found.loc[silent, "prediction"] == pytest.approx(expected[other][number], abs=1e-12)
             assert found.loc[silent, "_row_id"] == one["row_id"]
@@ -152,6 +147,16 @@ def check_what_stands_in_the_tables(ground, given, expected):
     assert rows["id"].str.startswith("live").sum() == len(given) + 1  # one was asked about twice
     check = next(one for one in verify_invariants.fn(ground.session(LATER)) if one.name.startswith("I5"))
     assert check.passed, check.reason
+
+
+def score_what_was_learnt(ground):
+    """Rows of the training, labelled, that both have scored within the trial: they say nothing about either."""
+    learnt = [f"r{number}" for number in range(40)]
+    for version in (1, 3):
+        scores = pd.DataFrame({"_row_id": learnt, "_event_time": pd.Timestamp(EARLY + DAY), "_batch_id": "learnt",
+                               "prediction": 0.5, "model_version": version, "scored_at": pd.Timestamp(EARLY + DAY),
+                               "_answer_id": [f"{name}@{version}" for name in learnt]})  # fmt: skip
+        ground.session(LATER).store.append("predictions", scores, f"learnt {version}")
 
 
 def say_the_champion_was_right(ground, given, scores):
