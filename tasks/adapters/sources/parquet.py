@@ -1,5 +1,6 @@
 """Parquet: every row with its own types, page checksums held, and no more unpacked than the source allows."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _ROWS = 8192  # that are unpacked before they are measured
+_NUMBERING = re.compile(r"__index_level_\d+__")
 
 
 def read_parquet(path: Path, limit: int = bounds.SIZE) -> "pd.DataFrame":
@@ -29,7 +31,9 @@ def read_parquet(path: Path, limit: int = bounds.SIZE) -> "pd.DataFrame":
             _refuse_long_fields(batch)
             batches.append(batch)
         table = pa.Table.from_batches(batches, file.schema_arrow)
-    frame: pd.DataFrame = table.to_pandas(integer_object_nulls=True)
+    # What pandas left about its index is not believed: a column that was one is a column, and its own numbering none.
+    table = table.drop_columns([name for name in table.column_names if _NUMBERING.fullmatch(name)])
+    frame: pd.DataFrame = table.replace_schema_metadata(None).to_pandas(integer_object_nulls=True)
     return frame.reset_index(drop=True)
 
 
