@@ -7,12 +7,14 @@ from prefect import flow
 
 from config.joins import Join
 from config.schema import PipelineConfig
+from config.settings import load_settings
 from flows.naming import is_step, run_name
 from flows.running import begin_run
-from tasks import ingestion, releasing, reporting, watching
+from tasks import documenting, ingestion, releasing, reporting, watching
 from tasks.adapters.leases import Lease
 from tasks.adapters.sources import FolderLabels, Listing
 from tasks.core import batches, dossiers
+from tasks.core.batches import Delivery, Judged
 from tasks.core.results import Decision
 from tasks.reconciliation import reconcile
 from tasks.session import Session
@@ -41,11 +43,25 @@ def ingestion_flow(pipeline: str, as_of: datetime | None = None) -> list[str]:
         if isinstance(config.labels, FolderLabels):
             listings.append(ingestion.list_deliveries(config.labels, session, "labels"))
             decisions += [_ingest_labels(config, session, path, lease) for path in listings[-1].ready]
-    new = [decision for decision in decisions if decision is not None]
+        new = [decision for decision in decisions if decision is not None]
+        docs = _build_docs(session) if new else None
     unsettled = tuple(name for listing in listings for name in listing.unsettled)
     left_out = {name: rule for listing in listings for name, rule in listing.left_out.items()}
-    reporting.show_page("ingestion", pipeline, dossiers.ingestion_page(pipeline, new, unsettled, repairs, left_out))
+    reporting.show_page(
+        "ingestion", pipeline, dossiers.ingestion_page(pipeline, new, unsettled, repairs, left_out, docs)
+    )
     return [f"{decision.evidence['name']}: {decision.outcome}" for decision in new]
+
+
+def _build_docs(session: Session) -> str | None:
+    with reporting.only_shown():
+        return str(documenting.build_data_docs(session, load_settings().home))
+    return None
+
+
+def _keep_docs(session: Session, delivery: Delivery, judged: Judged) -> None:
+    with reporting.only_shown():
+        documenting.keep_validation(session, load_settings().home, delivery, judged)
 
 
 def _ingest_joined(config: PipelineConfig, session: Session, path: Path, join: Join, lease: Lease) -> Decision | None:
@@ -55,6 +71,7 @@ def _ingest_joined(config: PipelineConfig, session: Session, path: Path, join: J
         return None
     suite = join.suite(joining, config.privacy.protection)
     judged = ingestion.judge_events(session, delivery, join.source, joining.columns, suite)
+    _keep_docs(session, delivery, judged)
     tables = batches.event_tables(judged, delivery, joining.columns, None, timedelta(0))
     ingestion.publish_batch(session, delivery, tables, lease)
     return ingestion.record_batch(session, delivery.batch_id)
@@ -65,6 +82,7 @@ def _ingest_events(config: PipelineConfig, session: Session, path: Path, lease: 
     if delivery is None:
         return None
     judged = ingestion.judge_events(session, delivery, config.source, config.columns, config.suite)
+    _keep_docs(session, delivery, judged)
     judged = releasing.find_replaced(session, delivery, judged, config.suite.corrections)
     judged = watching.watch_delivery(
         session, judged, config.columns, config.positive, config.validation.sentinel, config.drift.one_false_alarm_in
@@ -80,6 +98,7 @@ def _ingest_labels(config: PipelineConfig, session: Session, path: Path, lease: 
         return None
     identity = [column for column in config.columns if column.role == "id"]
     judged = ingestion.judge_labels(session, delivery, config.labels, config.suite, identity)
+    _keep_docs(session, delivery, judged)
     judged = releasing.find_replaced(session, delivery, judged, config.suite.corrections)
     names = (config.labels.id, config.labels.label, config.labels.known_at or batches.DELIVERED_AT)
     tables = batches.late_label_tables(judged, delivery, names, config.positive)

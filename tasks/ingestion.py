@@ -111,7 +111,8 @@ def _judged(
         out = {number for numbers in rules.values() for number in numbers}
         unknown = suite.classes.unknown(frame.loc[~frame.index.isin(list(out)), target])
     refusals = dict(zip(answer.refusals, answer.refusals, strict=True)) | unknown.refusals | private
-    return batches.judge_rows(frame, rules | unknown.rows, refusals, suite.max_share, answer.checks)
+    judged = batches.judge_rows(frame, rules | unknown.rows, refusals, suite.max_share, answer.checks)
+    return replace(judged, asked=answer.asked)
 
 
 @task(name="judge labels", task_run_name="judge {delivery.name}", **STEP)

@@ -62,11 +62,12 @@ class Expectation(BaseModel):
 
 @dataclass(frozen=True)
 class Validation:
-    """What the suite said: one check per rule, and the row numbers that each failing row rule names."""
+    """What the suite said: one check per rule that was asked, and the row numbers that failing row rules name."""
 
     checks: tuple[Check, ...]
     rows: dict[str, list[int]] = field(default_factory=dict)
     refusals: tuple[str, ...] = ()
+    asked: tuple[Expectation, ...] = ()
 
 
 def always(columns: Sequence[Column]) -> tuple[Expectation, ...]:
@@ -173,7 +174,7 @@ def _collect(
                 rows.setdefault(rule.rule, []).extend(failing)
             else:  # a rule about the whole table names no rows: nothing can be set aside, so the batch is refused
                 refusals.append(rule.rule)
-    return Validation(tuple(checks), rows, tuple(refusals))
+    return Validation(tuple(checks), rows, tuple(refusals), tuple(expectations))
 
 
 def _answer(rule: Expectation, answer: Any, broken: str | None) -> tuple[Check, list[int]]:

@@ -74,6 +74,7 @@ class Judged:
     """Which rows are in, and for each that is not, the rules that refused it.
 
     `refusal` is set for a whole batch and says why; `rules` are the names of what refused it, as the tables hold them.
+    `checks` are what the suite answered, `asked` the expectations behind them, in the same order.
     `again` are the converted rows whose id was accepted before; `warnings` are told and refuse nothing.
     """
 
@@ -82,6 +83,7 @@ class Judged:
     delivered: int
     refusal: str | None = None
     checks: tuple[Check, ...] = field(default_factory=tuple)
+    asked: Sequence[Any] = ()
     rules: str = ""
     again: "pd.DataFrame | None" = None
     warnings: tuple[str, ...] = ()

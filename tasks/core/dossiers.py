@@ -21,9 +21,12 @@ def checks_table(checks: Sequence[Check]) -> str:
 
 def ingestion_page(
     pipeline: str, decisions: Sequence[Decision], unsettled: Sequence[str], repairs: Sequence[str],
-    left_out: Mapping[str, str],
+    left_out: Mapping[str, str], docs: str | None = None,
 ) -> str:  # fmt: skip
-    """What was delivered and what became of it; `left_out` names what is no delivery, by the rule that it breaks."""
+    """What was delivered and what became of it; `left_out` names what is no delivery, by the rule that it breaks.
+
+    `docs`: the file with what each rule said of each delivery.
+    """
     rows = [
         (d.evidence["name"], d.evidence["kind"], d.evidence["delivered"], d.evidence["accepted"],
          d.evidence["quarantined"], _rules(d.evidence["rules"]))
@@ -37,6 +40,7 @@ def ingestion_page(
               for d in decisions for told in d.evidence.get("warnings", ())]  # fmt: skip
     parts += [f"Left alone, still being written: {cell(', '.join(unsettled))}."] if unsettled else []
     parts += [f"**Left out: {cell(name)}** ({cell(rule)})" for name, rule in left_out.items()]
+    parts += [f"Each rule, delivery by delivery: {cell(docs)} on the machine of the run (Data Docs)."] if docs else []
     after = "Have refused deliveries corrected and delivered again under any name." if refused else "Scoring follows."
     return page(f"Ingestion of {pipeline}", lead, [*parts, *_repairs(repairs), f"**Next:** {after}"])
 

@@ -34,7 +34,7 @@ BASE = {
 
 def _no_rules(*_):
     """A suite without a word."""
-    return SimpleNamespace(rows={}, refusals=(), checks=())
+    return SimpleNamespace(rows={}, refusals=(), checks=(), asked=())
 
 
 class Cut(RuntimeError):

@@ -25,7 +25,7 @@ SOURCE = SimpleNamespace(read=lambda _: pd.DataFrame({"id": ["new", "a2", "b1", 
 @pytest.fixture
 def session(tmp_path, monkeypatch):
     """No suite has anything to say, so that Great Expectations need not be loaded."""
-    monkeypatch.setattr(expectations, "validate", lambda *_: SimpleNamespace(rows={}, refusals=(), checks=()))
+    monkeypatch.setattr(expectations, "validate", lambda *_: SimpleNamespace(rows={}, refusals=(), checks=(), asked=()))
     return Session(Store(str(tmp_path / "store"), "p"), "", NOW, "run")
 
 

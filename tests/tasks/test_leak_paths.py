@@ -43,7 +43,7 @@ WANTED = re.compile(b"|".join(re.escape(text.encode()) for text in LEAKS.values(
 @pytest.fixture
 def played(tmp_path, monkeypatch, caplog):
     """Plays a delivery in which every column holds one value that may not come through; gives where each is seen."""
-    monkeypatch.setattr(expectations, "validate", lambda *_: SimpleNamespace(rows={}, refusals=(), checks=()))
+    monkeypatch.setattr(expectations, "validate", lambda *_: SimpleNamespace(rows={}, refusals=(), checks=(), asked=()))
     rows = pd.DataFrame(
         {"who": [f"wren{n}@nest.example.org" for n in range(40)], "born": "1980-01-05", "town": "Kiel",
          "plan": "basic", "age": "40", "note": ""}

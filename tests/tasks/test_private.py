@@ -32,7 +32,7 @@ LABELS = FolderLabels(kind="folder", path="in", id="mail", label="left", known_a
 
 @pytest.fixture
 def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
-    monkeypatch.setattr(expectations, "validate", lambda *_: SimpleNamespace(rows={}, refusals=(), checks=()))
+    monkeypatch.setattr(expectations, "validate", lambda *_: SimpleNamespace(rows={}, refusals=(), checks=(), asked=()))
     keys = read_keys(OLD)
     return Session(Store(str(tmp_path / "store"), "p"), "", datetime(2024, 1, 1, tzinfo=UTC), "run", keys=keys)
 

@@ -25,7 +25,7 @@ KEEP = dict.fromkeys(("raw", "quarantine", "predictions"), 2 * MONTH)
 @pytest.fixture
 def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
     """Four months, each with a refused row and predictions."""
-    monkeypatch.setattr(expectations, "validate", lambda *_: SimpleNamespace(rows={}, refusals=(), checks=()))
+    monkeypatch.setattr(expectations, "validate", lambda *_: SimpleNamespace(rows={}, refusals=(), checks=(), asked=()))
     store = Store(str(tmp_path / "store"), "p")
     for month in range(4):
         now = Session(store, f"sqlite:///{tmp_path}/control.db", START + month * MONTH, "run")

@@ -127,7 +127,7 @@ BROKEN = {
 @pytest.fixture(autouse=True)
 def without_a_suite(monkeypatch):
     """No suite has anything to say, so that Great Expectations need not be loaded."""
-    monkeypatch.setattr(expectations, "validate", lambda *_: SimpleNamespace(rows={}, refusals=(), checks=()))
+    monkeypatch.setattr(expectations, "validate", lambda *_: SimpleNamespace(rows={}, refusals=(), checks=(), asked=()))
 
 
 @pytest.mark.parametrize("seed", range(3))
