@@ -78,10 +78,11 @@ def _check(config: PipelineConfig, session: Session, champion: ModelVersion) -> 
     workspace = load_settings().home / "evidently"
     path = monitoring.publish_report(session, workspace, context, measured, seen, config.metric)
     monitoring.log_report(champion, context, measured)
-    again = [*review_trial(config, session), *_look_again(config, session, champion, reference)]
+    again = _look_again(config, session, champion, reference)
     decision = monitoring.decide_remedy(session, context, seen, config.triggers, config.governor, champion)
     if decision.outcome == "triggered":
         monitoring.start_retraining(session, decision)
+    again += review_trial(config, session)  # last: whatever is wrong with a challenger, the champion was checked
     links = {**report_link(path), **version_links(session.pipeline, champion.number, champion.run_id)}
     page = dossiers.monitoring_page(decision, (*seen.checks().values(), *again), seen.columns, links)
     with reporting.only_shown():

@@ -10,6 +10,7 @@ from tasks.core.errors import KeepfitError, NotFound
 from tasks.core.features import EVENT_TIME, ROW_ID
 from tasks.core.joins import is_joined
 from tasks.core.privacy.erasure import Traces
+from tasks.core.requests import ANSWER_ID
 from tasks.core.results import JournalEntry
 from tasks.session import Session
 from tasks.versions import facts_of
@@ -66,10 +67,10 @@ def lineage_of(session: Session, row: str) -> list[Step]:
         steps.append(("label", f"known at {label['known_at']:%Y-%m-%d %H:%M} UTC"))
         steps += _batch(session, "label batch", str(label["_batch_id"]))
     entries = session.journal.entries()
-    found = _where(session, "predictions", [ROW_ID, "prediction", "model_version", "scored_at"], ROW_ID, row)
+    found = _where(session, "predictions", None, ROW_ID, row)
     for one in found.sort_values(["scored_at", "model_version"]).to_dict("records"):
         number = int(one["model_version"])
-        scored = f"{one['scored_at']:%Y-%m-%d %H:%M} UTC"
+        scored = f"{one['scored_at']:%Y-%m-%d %H:%M} UTC{', in silence' if '@' in str(one.get(ANSWER_ID)) else ''}"
         steps.append(("prediction", f"{one['prediction']:.6g} by version {number}, {scored}"))
         steps += _version(session, number, entries)
     return steps if len(found) else [*steps, ("prediction", "none: no version has scored this row")]

@@ -10,7 +10,8 @@ from prefect import task
 
 from tasks.adapters import answers, personal
 from tasks.core.columns import Column
-from tasks.core.online import answer_tables, is_silent
+from tasks.core.features import EVENT_TIME
+from tasks.core.online import answer_of, answer_tables, is_silent
 from tasks.core.privacy.protection import Protection, judge_found
 from tasks.core.requests import ANSWER_ID, asked_columns
 from tasks.core.results import Decision, Verdict
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _log = logging.getLogger(__name__)
+_SAID = ("predictions", "unscored")
 
 
 @task(name="take up answers", **STEP)
@@ -34,7 +36,7 @@ def take_up_answers(session: Session, columns: Sequence[Column], protection: Pro
         for group in groups:
             lines, damaged = answers.lines_of(group)
             name = f"online-{group.name.removeprefix('group-')}"
-            tables = answer_tables([json.loads(line) for line in lines], columns, name)
+            tables = _heard(session, answer_tables([json.loads(line) for line in lines], columns, name))
             if "requests" in tables:
                 tables["requests"] = _without_personal(tables["requests"], columns, protection)
             for table, rows in tables.items():
@@ -43,6 +45,23 @@ def take_up_answers(session: Session, columns: Sequence[Column], protection: Pro
             answers.drop(group, keep=damaged > 0)
             taken += _given(tables)
     return taken
+
+
+def _heard(session: Session, tables: "dict[str, pd.DataFrame]") -> "dict[str, pd.DataFrame]":
+    """Without what was said in silence beside an answer that is nowhere: it was erased in the meantime."""
+    import pyarrow.compute as pc
+
+    silent = {name: is_silent(rows[ANSWER_ID]) for name, rows in tables.items() if name in _SAID}
+    beside = {one for name, mask in silent.items() for one in answer_of(tables[name].loc[mask, ANSWER_ID])}
+    beside -= {one for name, mask in silent.items() for one in tables[name].loc[~mask, ANSWER_ID]}
+    if not beside:
+        return tables
+    times = [time for name, mask in silent.items() for time in tables[name].loc[mask, EVENT_TIME]]
+    inside = (pc.field(EVENT_TIME) >= min(times)) & (pc.field(EVENT_TIME) <= max(times))
+    for rows in (session.store.read(name, where=inside) for name in _SAID if session.store.exists(name)):
+        beside -= set(rows[ANSWER_ID].dropna()) if ANSWER_ID in rows else set()
+    left = {name: rows[~answer_of(rows[ANSWER_ID]).isin(beside)] for name, rows in tables.items() if name in _SAID}
+    return {name: rows.reset_index(drop=True) for name, rows in (tables | left).items() if len(rows)}
 
 
 def _without_personal(rows: "pd.DataFrame", columns: Sequence[Column], protection: Protection) -> "pd.DataFrame":

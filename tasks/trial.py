@@ -6,7 +6,8 @@ from prefect import task
 
 from tasks import evidence
 from tasks.adapters import labelled, registry
-from tasks.core import challenger, fitting, trial
+from tasks.core import fitting, trial
+from tasks.core.challenger import TRIAL
 from tasks.core.features import ROW_ID
 from tasks.core.gates import Gate
 from tasks.core.metrics import MetricName
@@ -29,27 +30,30 @@ def find_trial(session: Session) -> OnTrial | None:
 def look_at_trial(
     session: Session, tried: OnTrial, gates: tuple[Gate, ...], metric: MetricName, seed: int
 ) -> Check | None:
-    """Compare both on the labelled rows that both have scored and neither was trained on; None: no look is due yet."""
-    window = Window(tried.since, session.as_of)
-    versions = [registry.version_of(session.pipeline, number) for number in (tried.replaces, tried.version)]
-    ours, theirs = (labelled.predictions_in(session.store, one.number, window, session.as_of) for one in versions)
-    rows = ours.merge(theirs[[ROW_ID, "prediction"]], on=ROW_ID, suffixes=("", "_challenger"))
-    known = rows[rows["label"].notna()].sort_values(ROW_ID)
-    taken = trial.looks_taken(session.journal.entries(challenger.TRIAL), tried)
-    for version in versions if trial.is_due(taken, len(known), gates) else ():
-        known = known[~known[ROW_ID].isin(evidence.seen_ids(session, facts_of(version)))]
+    """Compare what both said of the same requests, with labels and learnt by neither; None: no look is due yet."""
+    window, taken = Window(tried.since, session.as_of), trial.looks_taken(session.journal.entries(TRIAL), tried)
+    rows = labelled.answered_by_both(session.store, (tried.replaces, tried.version), window, session.as_of)
+    rows = rows[rows["first"].notna()]
+    if lacking := trial.judge_answers(gates, len(rows), int(rows["second"].isna().sum()), len(taken) + 1):
+        return lacking
+    known = rows[rows["second"].notna() & rows["label"].notna()].sort_values(ROW_ID)
+    if trial.is_due(taken, len(known), gates):
+        for number in (tried.replaces, tried.version):
+            seen = evidence.seen_ids(session, facts_of(registry.version_of(session.pipeline, number)))
+            known = known[~known[ROW_ID].isin(seen)]
     if not trial.is_due(taken, len(known), gates):
         return None
-    return trial.judge_trial(
+    check = trial.judge_trial(
         gates=gates, metric=metric, actual=known["label"].to_numpy("float64"),
-        champion=known["prediction"].to_numpy("float64"), challenger=known["prediction_challenger"].to_numpy("float64"),
+        champion=known["first"].to_numpy("float64"), challenger=known["second"].to_numpy("float64"),
         blocks=fitting.days_of(known), look=len(taken) + 1, seed=seed,
     )  # fmt: skip
+    return check if check.numbers["difference"] is not None else None  # nothing was compared, so nobody has looked
 
 
 @task(name="record trial", **STEP)
 def record_trial(session: Session, tried: OnTrial, check: Check) -> Decision:
     """Write what the look said; a challenger that does worse on live rows is tried, and waits, no longer."""
     if check.verdict is Verdict.FAIL:
-        _log.warning("%s: version %s is on trial no longer: %s", session.pipeline, tried.version, check.reason)
+        _log.error("%s: version %s is on trial no longer: %s", session.pipeline, tried.version, check.reason)
     return session.record(trial.decided(session.pipeline, tried, check, session.as_of, session.run_id)).decision

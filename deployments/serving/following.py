@@ -63,7 +63,8 @@ class Follower:
             why = self._follow(alias, answers=answers)
         except Exception as error:  # noqa: BLE001 - whatever fails, the verified version goes on answering
             why = reason_of(error)
-        self.trying.look(self.current, registry_answers=answers)
+        # In doubt about the champion nobody is tried beside it: the journal may say more than could be read of it.
+        self.trying.look(None if why else self.current, registry_answers=answers)
         fresh = Standing(self._reign.champion if self._reign else None, answers, why)
         if fresh != self.standing:
             level = logging.INFO if answers and not why else logging.WARNING

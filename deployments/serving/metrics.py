@@ -82,7 +82,7 @@ class Metrics:
                 "registry_answers": standing.registry_answers, "current": not standing.why,
                 "log_kept": not rounds.log.fault, "rounds": rounds.rounds,
                 "score_seconds": rounds.score_seconds, "log_seconds": rounds.log_seconds,
-                "canary_fell_back": rounds.fell_back, "shadow_rows": rounds.shadow.scored,
+                "canary_fell_back": rounds.canary.fell_back, "shadow_rows": rounds.shadow.scored,
                 "shadow_dropped": rounds.shadow.dropped, "shadow_failed": rounds.shadow.failed,
                 "shadow_seconds": rounds.shadow.seconds,
             }  # fmt: skip

@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -16,9 +16,9 @@ from uuid import uuid4
 import numpy as np
 import orjson
 
+from deployments.serving.canary import OUTSIDE, Canary
 from deployments.serving.following import Follower
-from deployments.serving.shadow import Shadow, Unheard
-from deployments.serving.trying import Trial
+from deployments.serving.shadow import Shadow
 from deployments.serving.verified import Loaded
 from tasks.adapters.answers import AnswerLog
 from tasks.core.errors import DataRejected, KeepfitError, NoChampion, ServerUnavailable
@@ -27,7 +27,6 @@ from tasks.core.online import Answer, log_line
 from tasks.core.privacy.keys import Keys
 from tasks.core.requests import Asked, event_frame, is_private, protected, row_id
 from tasks.core.scoring import predict_each
-from tasks.core.trial import place
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +52,9 @@ class Rounds:
         self._keys, self._private = keys, is_private(asked.columns)
         self.follower, self.asked, self.log = follower, asked, log
         self.rounds = self.log_seconds = self.score_seconds = 0.0
-        self.shadow, self.fell_back = Shadow(log, follower.config.problem), 0
+        config = follower.config
+        self.shadow = Shadow(log, config.problem, abstains=config.serving.outside == "abstain")
+        self.canary = Canary(follower.trying, self._scored)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="round")
         self._waiting: list[tuple[Rows, asyncio.Future[Given]]] = []
         self._rows = 0
@@ -118,16 +119,17 @@ class Rounds:
         began = time.perf_counter()
         frame, rows = self._frame([row for request in requests for row in request], loaded, now)
         identified = self._identified(rows, frame)
-        answers = self._answers(identified, frame, loaded)
-        silent = self._try(trial, identified, frame, answers) if trial else None
+        answers, unheard = self._answers(identified, frame, loaded), None
+        if trial and trial.replaces == loaded.number:
+            answers, unheard = self.canary.answer(trial, answers, frame)
         scored = time.perf_counter()
         line = log_line(answers, self.asked.columns, loaded.number, now)
         self.log.write(orjson.dumps(line))
         self.rounds += 1
         self.score_seconds += scored - began
         self.log_seconds += time.perf_counter() - scored
-        if silent:
-            self.shadow.offer(silent)
+        if unheard:
+            self.shadow.offer(unheard)
         found, first = [], 0
         for request in requests:
             found.append(Given(loaded.number, answers[first : first + len(request)]))
@@ -164,26 +166,11 @@ class Rounds:
         ):
             why = refused.get(at)
             if why is None and outside and self.follower.config.serving.outside == "abstain":
-                why = f"outside the training data: {', '.join(outside)}"
+                why = f"{OUTSIDE}: {', '.join(outside)}"
             said = None if why else float(value)
             answers.append(Answer(number, identity, moment, said, outside, why, values, loaded.number))
         return answers
 
-    def _try(
-        self, trial: Trial, identified: Sequence[Identified], frame: "pd.DataFrame", answers: list[Answer]
-    ) -> Unheard | None:
-        """Let the challenger answer its share, in place; gives what it shall score in silence.
-
-        Where it has no answer the champion's stands, and what the champion says of its rows is kept beside them.
-        """
-        places = [place(identity) for _, identity, *_ in identified]
-        canary = [at for at, here in enumerate(places) if here < trial.canary]
-        if canary:
-            said = self._answers([identified[at] for at in canary], frame.iloc[canary], trial.loaded)
-            for at, answer in zip(canary, said, strict=True):
-                if answer.refused is None:
-                    answers[at] = replace(answer, instead=answers[at].prediction)
-                else:
-                    self.fell_back += 1
-        rest = [at for at, here in enumerate(places) if trial.canary <= here < trial.shadow]
-        return Unheard(trial.loaded, frame.iloc[rest], [answers[at] for at in rest]) if rest else None
+    def _scored(self, answers: Sequence[Answer], frame: "pd.DataFrame", loaded: Loaded) -> list[Answer]:
+        """What another model says of rows that were answered."""
+        return self._answers([(one.answer_id, one.row_id, one.event_time, one.row) for one in answers], frame, loaded)

@@ -34,6 +34,7 @@ class AnswerLog:
         self._durable = durable
         self._lock = threading.Lock()
         self._faults: dict[str, str] = {}
+        self._ended = False
         self._path, self._file = self._begin()
         self._size = self._synced = 0
 
@@ -46,6 +47,8 @@ class AnswerLog:
         """Append one line; callers of several threads take turns. What nobody is given is not forced to the disk."""
         line = b"%08x %b\n" % (zlib.crc32(payload), payload)
         with self._lock:
+            if self._ended:  # its descriptor may be another file's by now
+                raise ServerUnavailable("The log of answers is closed.")
             try:
                 rest = memoryview(line)
                 while rest:
@@ -90,8 +93,10 @@ class AnswerLog:
     def close(self) -> None:
         """Leave nothing open."""
         self.turn()
-        os.close(self._file)
-        self._path.unlink(missing_ok=True)
+        with self._lock:
+            self._ended = True
+            os.close(self._file)
+            self._path.unlink(missing_ok=True)
 
     @contextmanager
     def _told(self, step: str, fault: str) -> Iterator[None]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tasks.adapters.store import Store
 from tasks.core.features import EVENT_TIME, ROW_ID
+from tasks.core.online import answer_of
 from tasks.core.requests import ANSWER_ID
 from tasks.core.results import Window
 
@@ -39,6 +40,33 @@ def predictions_in(store: Store, version: int, window: Window, as_of: datetime) 
         predictions = predictions.sort_values("scored_at", kind="stable").drop_duplicates(ROW_ID, keep="last")
     predictions = predictions[[ROW_ID, EVENT_TIME, "prediction"]]
     return predictions.merge(_known(store, as_of), on=ROW_ID, how="left")
+
+
+def answered_by_both(store: Store, versions: tuple[int, int], window: Window, as_of: datetime) -> "pd.DataFrame":
+    """What two versions said of the same requests: `_row_id, _event_time, first, second, label`, each row once.
+
+    Both of the very values that were sent: of a row that was asked about again, what was said last; a delivery of the
+    row does not count. NaN: the version could not score it, or the label is not known yet.
+    """
+    import pandas as pd
+    import pyarrow.compute as pc
+
+    names = [ROW_ID, EVENT_TIME, ANSWER_ID, "model_version", "scored_at"]
+    said = []
+    inside = (pc.field(EVENT_TIME) >= window.start) & (pc.field(EVENT_TIME) < window.end)
+    for table, more in (("predictions", ["prediction"]), ("unscored", [])):
+        if store.exists(table):
+            rows = store.read(table, where=inside & pc.field("model_version").isin(list(versions)))
+            if ANSWER_ID in rows:
+                said.append(rows.loc[rows[ANSWER_ID].notna(), [*names, *more]])
+    whole = pd.concat(said) if said else pd.DataFrame(columns=names)
+    whole = whole.reindex(columns=[*names, "prediction"]).astype({"prediction": "float64"})
+    whole["answer"] = answer_of(whole[ANSWER_ID])
+    first, second = (whole[whole["model_version"] == version] for version in versions)
+    pairs = first.merge(second[["answer", "prediction"]], on="answer", suffixes=("", "_second"))
+    pairs = pairs.sort_values("scored_at", kind="stable").drop_duplicates(ROW_ID, keep="last")
+    pairs = pairs.rename(columns={"prediction": "first", "prediction_second": "second"})
+    return pairs[[ROW_ID, EVENT_TIME, "first", "second"]].merge(_known(store, as_of), on=ROW_ID, how="left")
 
 
 def with_features(store: Store, predictions: "pd.DataFrame", names: Sequence[str]) -> "pd.DataFrame":

@@ -16,7 +16,7 @@ LOOKS = 4
 GROWTH = 4 / 3
 """Rows since the last judgement, as a factor: a look costs confidence, so that a few more rows are not worth one."""
 
-TRIAL, STOPPED = "trial", "stopped"
+TRIAL, STOPPED = "trial", "trial stopped"
 """The decision that live rows speak against a challenger (`trial`): it waits no longer."""
 
 _DECIDED = frozenset({PROMOTED, PROPOSED, REFUSED, ROLLED_BACK})

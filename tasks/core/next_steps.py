@@ -18,6 +18,9 @@ NEXT = {
     "unsure": "Nothing: the difference is within the noise, or too few labels are known. The next window is looked at.",
     "lost": "**Look at it**: it does worse than the one before. `keepfit rollback {pipeline} --ban` takes it back.",
     "rolled back": "The champion before serves again. See `keepfit timeline {pipeline}`; train anew on newer rows.",
+    "trial goes on": "Nothing: on live rows the challenger does as well as the champion. The gates decide on it.",
+    "trial unsure": "Nothing: the difference on live rows is within the noise. At twice the rows it is judged again.",
+    "trial stopped": "Nothing: the champion answers alone again. The next retraining brings another candidate.",
     "suppressed": "No retraining: a limit of the governor stands in the way. See `governor` in the pipeline's file.",
     "breaker open": "**Look at the last trainings**: they promoted nothing, so none starts by itself any more. With "
     "the cause mended, `keepfit run training {pipeline}`; its promotion closes the breaker.",

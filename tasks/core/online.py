@@ -21,10 +21,19 @@ _DTYPES: dict[str, Any] = {"integer": "Int64", "number": "float64", "boolean": "
 
 
 @dataclass(frozen=True)
+class Beside:
+    """What another version said of a row that somebody else answered: a prediction, or why it has none."""
+
+    version: int
+    prediction: float | None
+    refused: str | None
+
+
+@dataclass(frozen=True)
 class Answer:
     """One row as `version` answered it. `prediction` is None where `refused` says why there is none.
 
-    `instead`: what the champion says of a row that a challenger answered, as its canary.
+    `beside`: what champion or challenger said of a row of the canary that the other one answered.
     """
 
     answer_id: str
@@ -35,32 +44,43 @@ class Answer:
     refused: str | None
     row: Sequence[Any]
     version: int
-    instead: float | None = None
+    beside: Beside | None = None
 
 
 def log_line(answers: Sequence[Answer], columns: Sequence[Column], version: int, at: datetime) -> Any:
     """The JSON-ready line of answers that were given at one moment; the time stands in `_event_time` only.
 
-    `version` is the champion's; rows that another one answered stand under `canary` by their place, with both.
+    `version` is the champion's; rows that another one answered stand under `versions` by their place.
     """
     kept = [place for place, column in enumerate(columns) if column.role != "time"]
     rows = [[a.answer_id, a.row_id, a.event_time.isoformat(), a.prediction, a.refused, *[a.row[k] for k in kept]]
             for a in answers]  # fmt: skip
-    canary = [[place, a.version, a.instead] for place, a in enumerate(answers) if a.version != version]
-    return {"version": version, "at": at.isoformat(), "columns": [columns[k].name for k in kept],
-            "rows": rows} | ({"canary": canary} if canary else {})  # fmt: skip
+    line = {"version": version, "at": at.isoformat(), "columns": [columns[k].name for k in kept], "rows": rows}
+    if others := [[place, a.version] for place, a in enumerate(answers) if a.version != version]:
+        line["versions"] = others
+    if beside := [[place, a.beside.version, a.beside.prediction, a.beside.refused]
+                  for place, a in enumerate(answers) if a.beside]:  # fmt: skip
+        line["beside"] = beside
+    return line
 
 
-def silent_line(answers: Sequence[Answer], predicted: Sequence[float], version: int, at: datetime) -> Any:
-    """The JSON-ready line of what a version said in silence of rows that another one answered; NaN: it could not."""
-    rows = [[a.answer_id, a.row_id, a.event_time.isoformat(), value]
-            for a, value in zip(answers, predicted, strict=True) if value == value]  # noqa: PLR0124 - NaN  # fmt: skip
+def silent_line(
+    answers: Sequence[Answer], predicted: Sequence[float | None], refused: Mapping[int, str], version: int, at: datetime
+) -> Any:
+    """The JSON-ready line of what a version said in silence of rows that another one answered, or why it could not."""
+    rows = [[a.answer_id, a.row_id, a.event_time.isoformat(), value, refused.get(place)]
+            for place, (a, value) in enumerate(zip(answers, predicted, strict=True))]  # fmt: skip
     return {"version": version, "at": at.isoformat(), "silent": rows}
 
 
 def silent_id(answer_id: Any, version: Any) -> Any:
     """The id of what a version said in silence beside an answer: nobody was given it."""
     return f"{answer_id}@{version}"
+
+
+def answer_of(answer_ids: "pd.Series") -> "pd.Series":
+    """The id of the answer itself, of ids of answers and of what was said beside them."""
+    return answer_ids.astype("string").str.replace("@.*", "", regex=True).astype(object)
 
 
 def is_silent(answer_ids: "pd.Series") -> "pd.Series":
@@ -73,7 +93,7 @@ def answer_tables(
 ) -> "dict[str, pd.DataFrame]":
     """The rows of `requests`, `unscored` and `predictions` that lines of the log become.
 
-    What was said in silence stands in `predictions` only, under the id of the answer beside it (`silent_id`).
+    What was said in silence stands in the last two, under the id of the answer beside it (`silent_id`).
     """
     import pandas as pd
 
@@ -85,22 +105,21 @@ def answer_tables(
             continue
         frame = pd.DataFrame(line["rows"], columns=[*own, *line["columns"]], dtype=object)
         frame = frame.assign(_version=int(line["version"]), _at=line["at"])
-        for place, version, instead in line.get("canary", ()):
-            if instead is not None:
-                silent.append([*line["rows"][place][:3], instead, int(line["version"]), line["at"]])
+        for place, version in line.get("versions", ()):
             frame.loc[place, "_version"] = int(version)
+        for place, version, prediction, reason in line.get("beside", ()):
+            silent.append([*line["rows"][place][:3], prediction, reason, int(version), line["at"]])
         found.append(frame)
-    predictions = [_silent_rows(silent)] if silent else []
     tables: dict[str, pd.DataFrame] = {}
+    told = [_silent_rows(silent)] if silent else []
     if found:
         rows = _typed(pd.concat(found, ignore_index=True)).assign(_batch_id=batch_id)
-        answered = rows["_prediction"].notna()
-        left = rows[[*_COMMON, "_batch_id", "_reason"]].rename(columns=_NAMES)
-        tables = {"requests": _requests(rows, columns), "unscored": left[~answered]}
-        predictions = [rows[answered], *predictions]
-    if predictions:
-        whole = pd.concat([one[[*_COMMON, "_prediction"]] for one in predictions], ignore_index=True)
-        tables["predictions"] = whole.assign(_batch_id=batch_id).rename(columns=_NAMES)
+        tables["requests"], told = _requests(rows, columns), [rows, *told]
+    if told:
+        whole = pd.concat([one[[*_COMMON, "_prediction", "_reason"]] for one in told], ignore_index=True)
+        whole, answered = whole.assign(_batch_id=batch_id).rename(columns=_NAMES), whole["_prediction"].notna()
+        tables["unscored"] = whole[~answered].drop(columns="prediction")
+        tables["predictions"] = whole[answered].drop(columns="reason")
     return {name: table.reset_index(drop=True) for name, table in tables.items() if len(table)}
 
 
@@ -111,7 +130,8 @@ _COMMON = [ROW_ID, EVENT_TIME, "_version", "_at", ANSWER_ID]
 def _silent_rows(rows: Sequence[Sequence[Any]]) -> "pd.DataFrame":
     import pandas as pd
 
-    frame = pd.DataFrame(rows, columns=[ANSWER_ID, ROW_ID, EVENT_TIME, "_prediction", "_version", "_at"])
+    names = [ANSWER_ID, ROW_ID, EVENT_TIME, "_prediction", "_reason", "_version", "_at"]
+    frame = pd.DataFrame(rows, columns=names, dtype=object)
     frame[ANSWER_ID] = [silent_id(*pair) for pair in zip(frame[ANSWER_ID], frame["_version"], strict=True)]
     return _typed(frame)
 

@@ -3,20 +3,21 @@ both versions' scores of the same rows say once labels are known. Who is challen
 """  # noqa: D205
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 
 import numpy as np
 
 from tasks.core import challenger
-from tasks.core.challenger import STOPPED, TRIAL
+from tasks.core.challenger import LOOKS, STOPPED, TRIAL
 from tasks.core.championship import REFUSED
 from tasks.core.duel import duel
 from tasks.core.gates import BeatsChampion, Gate
 from tasks.core.ledger import confidence_at
 from tasks.core.metrics import MetricName
 from tasks.core.results import Check, Decision, JournalEntry, Verdict
+from tasks.core.scoring import MOST_SHARE
 
 _FIRST = BeatsChampion(margin=0.0)
 
@@ -26,6 +27,7 @@ class OnTrial:
     """The challenger as the journal knows it: beside whom, which file, since when, and the gates that did not pass.
 
     `receipt` and `judgement` are number and key of the entry that says so. None of the gates in `lacks` failed.
+    `spent`: nothing more can be learnt in the trial, as its looks, or its judgements by the gates, are used up.
     """
 
     version: int
@@ -35,6 +37,7 @@ class OnTrial:
     judgement: str
     since: datetime
     lacks: tuple[str, ...]
+    spent: bool = False
 
     @property
     def may_answer(self) -> bool:
@@ -52,8 +55,9 @@ def on_trial(entries: Sequence[JournalEntry]) -> OnTrial | None:
     last = judged[-1].decision.evidence
     lacks = tuple(gate["name"] for gate in last["gates"] if Verdict(gate["verdict"]) is not Verdict.PASS)
     since = next(e.decision.as_of for e in judged if e.decision.evidence.get("replaces") == found.replaces)
-    return OnTrial(found.version, found.replaces, str(last.get("sha256", "")), judged[-1].sequence,
-                   judged[-1].decision.key, since, lacks)  # fmt: skip
+    tried = OnTrial(found.version, found.replaces, str(last.get("sha256", "")), judged[-1].sequence,
+                    judged[-1].decision.key, since, lacks)  # fmt: skip
+    return replace(tried, spent=max(len(found.rows), len(looks_taken(entries, tried))) >= LOOKS)
 
 
 def place(row_id: str) -> float:
@@ -72,8 +76,19 @@ def looks_taken(entries: Sequence[JournalEntry], trial: OnTrial) -> list[int]:
 
 
 def is_due(taken: Sequence[int], rows: int, gates: Sequence[Gate]) -> bool:
-    """Whether `rows` labelled rows are worth a look after those on `taken` rows: each one costs confidence."""
-    return challenger.is_due(taken, rows) if taken else rows >= _rules(gates).min_rows
+    """Whether `rows` labelled rows are worth a look after those on `taken` rows.
+
+    Each costs confidence, and there are few: the next one comes at twice the rows.
+    """
+    return len(taken) < LOOKS and rows >= (2 * taken[-1] if taken else _rules(gates).min_rows)
+
+
+def judge_answers(gates: Sequence[Gate], rows: int, without: int, look: int) -> Check | None:
+    """Fail where the challenger had no answer for too many of the rows that the champion answered; None where not."""
+    if rows < _rules(gates).min_rows or without <= MOST_SHARE * rows:
+        return None
+    why = f"it has no answer for {without} of {rows} live rows that the champion answered ({MOST_SHARE:.0%} may be)"
+    return Check(TRIAL, Verdict.FAIL, why, {"rows": rows, "without": without, "look": look, "difference": None})
 
 
 def judge_trial(  # noqa: PLR0913 - the evidence, by name
@@ -105,7 +120,7 @@ def judge_trial(  # noqa: PLR0913 - the evidence, by name
 
 def decided(pipeline: str, trial: OnTrial, check: Check, as_of: datetime, run_id: str) -> Decision:
     """The journal's row of one look: a challenger that does worse is on trial no longer, and waits no longer."""
-    outcome = {Verdict.FAIL: STOPPED, Verdict.PASS: "kept"}.get(check.verdict, "unsure")
+    outcome = {Verdict.FAIL: STOPPED, Verdict.PASS: "trial goes on"}.get(check.verdict, "trial unsure")
     evidence = {
         "version": trial.version, "replaces": trial.replaces, "rows": check.numbers["rows"],
         "rests_on": [trial.judgement], "trial": asdict(check),

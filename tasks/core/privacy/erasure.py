@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 SHORT = 6
 """Names with fewer signs stand in any file by chance; they are looked for as whole values of columns only."""
-_ROW_ID = re.compile(rb"(?<![0-9A-Za-z])[0-9a-f]{24}(?![0-9A-Za-z])")
+# Of a row with an id, or of an answer: where a pipeline has no id column, that is what a row is called.
+_ROW_ID = re.compile(rb"(?<![0-9A-Za-z])(?:[0-9a-f]{24}|[0-9a-f]{32})(?![0-9A-Za-z])")
 
 
 def digest_of(subject: str, keys: Keys, key: str | None = None) -> str:

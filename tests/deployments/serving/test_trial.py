@@ -4,6 +4,8 @@ Real registry, store and journal (benchmarks.ground): version 3 is the better on
 """
 
 import asyncio
+import json
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from benchmarks.ground import DAY, PIPELINE, START, prepare
+from benchmarks.ground import DAY, PIPELINE, SECOND, START, prepare, rows
 from benchmarks.serving_trial import EARLY, wait_for_evidence
 from benchmarks.serving_world import mlflow, server, wait_until
 from config.load import load_pipeline
@@ -29,14 +31,16 @@ from deployments.serving.shadow import Shadow, Unheard
 from deployments.serving.trying import Trial, Trying
 from deployments.serving.verified import Loaded
 from flows import monitoring
+from flows.trial import review_trial
 from tasks import online
-from tasks.adapters import cleanroom, registry
-from tasks.adapters.answers import AnswerLog, lines_of, taking
+from tasks.adapters import cleanroom, registry, tracking
+from tasks.adapters.answers import AnswerLog, folder_of, lines_of, taking
 from tasks.core.estimators import predict
 from tasks.core.features import design_matrix
 from tasks.core.governor import Governor
-from tasks.core.online import Answer
+from tasks.core.online import Answer, silent_line
 from tasks.core.requests import asked_of
+from tasks.core.results import Verdict
 from tasks.core.terms import Approval, Freeze
 from tasks.core.trial import place
 from tasks.verification import verify_invariants
@@ -118,12 +122,14 @@ def test_a_challenger_answers_its_share_scores_the_rest_in_silence_and_is_stoppe
             monitoring.monitoring_flow.fn(PIPELINE, LATER)
             assert not ground.session(LATER).journal.entries("trial"), "no labels yet"
             score_what_was_learnt(ground)
+            deliver_otherwise(ground, given)
             say_the_champion_was_right(ground, given, expected[1])
             monitoring.monitoring_flow.fn(PIPELINE, LATER)
             monitoring.monitoring_flow.fn(PIPELINE, LATER)  # again: the same rows are worth no second look
         (entry,) = ground.session(LATER).journal.entries("trial")
-        assert (entry.decision.outcome, entry.decision.evidence["version"]) == ("stopped", 3), entry.decision.reason
-        assert entry.decision.evidence["rows"] == sum(place(one["row_id"]) < 0.7 for one in given)
+        ended = entry.decision
+        assert (ended.outcome, ended.evidence["version"]) == ("trial stopped", 3), ended.reason
+        assert ended.evidence["rows"] == sum(place(one["row_id"]) < 0.7 for one in given)
         assert registry.CHALLENGER not in registry.aliases(PIPELINE)
         wait_until(lambda: served.ready()["trial"] is None, 15)
         assert {served.one(id=f"after{n}").json()["model_version"] for n in range(20)} == {1}
@@ -155,8 +161,16 @@ def score_what_was_learnt(ground):
     for version in (1, 3):
         scores = pd.DataFrame({"_row_id": learnt, "_event_time": pd.Timestamp(EARLY + DAY), "_batch_id": "learnt",
                                "prediction": 0.5, "model_version": version, "scored_at": pd.Timestamp(EARLY + DAY),
-                               "_answer_id": [f"{name}@{version}" for name in learnt]})  # fmt: skip
+                               "_answer_id": [name if version == 1 else f"{name}@3" for name in learnt]})  # fmt: skip
         ground.session(LATER).store.append("predictions", scores, f"learnt {version}")
+
+
+def deliver_otherwise(ground, given):
+    """The rows are delivered, too, with other values, and the champion scores these: the trial is not about them."""
+    scores = pd.DataFrame({"_row_id": [one["row_id"] for one in given], "_event_time": pd.Timestamp(EARLY + DAY),
+                           "_batch_id": "delivered", "prediction": [1 - one["score"] for one in given],
+                           "model_version": 1, "scored_at": pd.Timestamp(SECOND + 999 * DAY)})  # fmt: skip
+    ground.session(LATER).store.append("predictions", scores, "delivered@1")
 
 
 def say_the_champion_was_right(ground, given, scores):
@@ -178,43 +192,177 @@ def refuse_negative(matrix):
     return matrix[["x", "z"]]
 
 
-def test_where_the_challenger_has_no_answer_the_champion_s_stands(ground, tmp_path):
-    config = load_pipeline(PIPELINE, load_settings())
-    session = ground.session(LATER)
-    follower = Follower(config, session, tmp_path / "models")
+@pytest.fixture
+def follower(ground, tmp_path):
+    ground.restore("waiting")
+    return Follower(load_pipeline(PIPELINE, load_settings()), ground.session(LATER), tmp_path / "models")
+
+
+@pytest.fixture
+def answered(follower, tmp_path):
+    """Ask a champion that takes every row, with a challenger that does what it is told, three rows at a time."""
+    config, session = follower.config, ground_session(follower)
+    log = AnswerLog(tmp_path / "answers", durable=False)
+    rounds = Rounds(follower, asked_of(config.columns, PIPELINE, 10), log, session.keys)
     follower.current = loaded(1, lambda matrix: matrix[["x", "z"]], config.features)
-    follower.trying.current = Trial(loaded(3, refuse_negative, config.features), 1.0, 1.0)
-    rounds = Rounds(follower, asked_of(config.columns, PIPELINE, 10), AnswerLog(tmp_path, durable=False), session.keys)
-    rows = [["a", EARLY, 1.0, 0.0], ["b", EARLY, -1.0, 0.0], ["c", EARLY, 2.0, 0.0]]
-    found = asyncio.run(rounds.answer(rows))
-    assert [(one.version, one.refused) for one in found.answers] == [(3, None), (1, None), (3, None)]
-    assert rounds.fell_back == 1
+
+    def ask(function, features=None):
+        now = follower.trying.current
+        if now is None or now.canary:
+            challenger = loaded(3, function, features or config.features)
+            follower.trying.current = Trial(challenger, 1, 1.0, 1.0)
+        rows = [["a", EARLY, 1.0, 0.0], ["b", EARLY, -1.0, 0.0], ["c", EARLY, 2.0, 0.0]]
+        found = asyncio.run(rounds.answer(rows)).answers
+        assert all(one.prediction is not None for one in found)
+        return [one.version for one in found]
+
+    ask.rounds = rounds
+    yield ask
     rounds.close()
 
 
-def test_a_shadow_that_cannot_follow_leaves_rows_out_and_nobody_waits(ground, tmp_path):
-    features = load_pipeline(PIPELINE, load_settings()).features
+def ground_session(follower):
+    return follower._session
 
-    def wait(matrix):
-        time.sleep(0.1)
+
+def test_where_the_challenger_has_no_answer_the_champion_s_stands(answered):
+    assert answered(refuse_negative) == [3, 1, 3]
+    assert answered.rounds.canary.fell_back == 1
+
+
+def fails(_):
+    raise MemoryError
+
+
+def takes_long(matrix):
+    time.sleep(1.1)
+    return matrix[["x", "z"]]
+
+
+@pytest.mark.parametrize(("function", "before"), [(fails, 1), (takes_long, 3)])
+def test_a_challenger_that_goes_on_failing_or_is_slow_answers_nobody_after_three_rounds(answered, function, before):
+    told = [answered(function) for _ in range(4)]
+    assert told == [[before] * 3] * 3 + [[1] * 3]
+    assert answered.rounds.follower.trying.current.canary == 0.0
+
+
+def test_a_challenger_that_needs_what_requests_do_not_hold_costs_no_answer(answered):
+    features = answered.rounds.follower.config.features
+    assert answered(refuse_negative, replace(features, numerical=("x", "new"))) == [1, 1, 1]
+
+
+def test_one_that_is_tried_beside_another_champion_than_the_one_that_answers_answers_nobody(answered):
+    answered(refuse_negative)
+    trying = answered.rounds.follower.trying
+    trying.current = replace(trying.current, replaces=2, canary=0.0)
+    answered.rounds.follower.trying.current = replace(trying.current, canary=1.0)
+    rows = [["a", EARLY, 1.0, 0.0]]
+    assert [one.version for one in asyncio.run(answered.rounds.answer(rows)).answers] == [1]
+
+
+def test_in_doubt_about_the_champion_nobody_is_tried(follower):
+    follower.look()
+    assert follower.trying.current.loaded.number == 3
+    registry.move_alias(PIPELINE, registry.CHAMPION, 2)  # by hand, without a receipt
+    follower.look()
+    assert follower.trying.current is None
+    registry.move_alias(PIPELINE, registry.CHAMPION, 1)
+    follower.look()
+    assert follower.trying.current.loaded.number == 3
+
+
+def unheard(challenger, rows=500):
+    frame = pd.DataFrame({"x": [1.0] * rows, "z": [0.0] * rows, "_event_time": pd.Timestamp(EARLY)})
+    return Unheard(challenger, frame, [Answer(f"a{n}", f"r{n}", EARLY, 0.5, [], None, [], 1) for n in range(rows)])
+
+
+def test_a_shadow_that_cannot_follow_leaves_rows_out_and_nobody_waits(follower, tmp_path):
+    log, gate = AnswerLog(tmp_path / "answers", durable=True), threading.Event()
+
+    def waits(matrix):
+        gate.wait(20)
         return matrix[["x", "z"]]
 
-    log = AnswerLog(tmp_path, durable=True)
-    shadow = Shadow(log, "binary")
-    rows = pd.DataFrame({"x": [1.0] * 500, "z": [0.0] * 500, "_event_time": pd.Timestamp(EARLY)})
-    answers = [Answer(f"a{number}", f"r{number}", EARLY, 0.5, [], None, [], 1) for number in range(500)]
-    slow, began = loaded(3, wait, features), time.monotonic()
+    shadow, slow = Shadow(log, "binary"), loaded(3, waits, follower.config.features)
+    began = time.monotonic()
     for _ in range(130):
-        shadow.offer(Unheard(slow, rows, answers))
-    took = time.monotonic() - began
+        shadow.offer(unheard(slow))
+    assert time.monotonic() - began < 10, "it hangs, and nobody waits for it"
+    assert shadow.dropped >= (130 * 500) - 20_000 - 2 * 2_000
+    gate.set()
+    wait_until(lambda: shadow.scored + shadow.dropped == 130 * 500, 20)
     shadow.close()
-    assert shadow.dropped > 0
-    assert shadow.scored + shadow.dropped == 130 * 500
-    assert took < shadow.seconds / 4, "the one that offers waits for none of its rounds"
     log.close()
-    with taking(tmp_path) as groups:
-        lines = [line for group in groups for line in lines_of(group)[0]]
-    assert sum(line.count(b"@") == 0 and line.count(b'"r') for line in lines) == shadow.scored
+    with taking(tmp_path / "answers") as groups:
+        lines = [json.loads(line) for group in groups for line in lines_of(group)[0]]
+    assert sum(len(line["silent"]) for line in lines) == shadow.scored
+
+
+def test_a_shadow_that_hangs_is_left_behind_and_writes_into_no_log_that_is_closed(follower, tmp_path):
+    log, gate = AnswerLog(tmp_path / "answers", durable=False), threading.Event()
+
+    def waits(matrix):
+        gate.wait(60)
+        return matrix[["x", "z"]]
+
+    shadow = Shadow(log, "binary")
+    for _ in range(60):
+        shadow.offer(unheard(loaded(3, waits, follower.config.features)))
+    began = time.monotonic()
+    shadow.close()
+    log.close()
+    assert time.monotonic() - began < 15
+    others = AnswerLog(tmp_path / "others", durable=False)  # takes the descriptor that has become free
+    gate.set()
+    shadow._thread.join(20)
+    others.write(b"{}")
+    others.close()
+    with taking(tmp_path / "others") as (group,):
+        assert lines_of(group) == ([b"{}"], 0)
+    assert shadow.failed > 0
+
+
+def test_where_no_thread_is_to_be_had_answers_are_given_and_the_next_rows_ask_again(follower, tmp_path, monkeypatch):
+    log = AnswerLog(tmp_path / "answers", durable=False)
+    shadow, fine = Shadow(log, "binary"), loaded(3, lambda matrix: matrix[["x", "z"]], follower.config.features)
+
+    def none(_):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", none)
+        shadow.offer(unheard(fine, 5))
+    assert shadow.dropped == 5
+    shadow.offer(unheard(fine, 7))
+    wait_until(lambda: shadow.scored == 7, 20)
+    shadow.close()
+    log.close()
+
+
+def test_what_was_said_beside_an_answer_that_is_gone_is_not_taken_up(ground):
+    ground.restore("waiting")
+    gone = Answer("b" * 32, "b" * 32, EARLY, 0.5, [], None, [], 1)
+    log = AnswerLog(folder_of(ground.home, PIPELINE), durable=False)
+    log.write(json.dumps(silent_line([gone], [0.5], {}, 3, EARLY)).encode())
+    log.close()
+    take_up(ground)
+    found = ground.session(LATER).store.read("predictions")
+    assert "_answer_id" not in found or not found["_answer_id"].notna().any()
+
+
+def test_a_trial_that_cannot_be_looked_at_is_told_and_harms_no_check(ground):
+    ground.restore("waiting")
+    told = rows().tail(400)
+    for version in (1, 3):
+        ids = [name if version == 1 else f"{name}@3" for name in told["_row_id"]]
+        scores = pd.DataFrame({"_row_id": told["_row_id"], "_event_time": pd.Timestamp(EARLY + DAY), "_answer_id": ids,
+                               "_batch_id": "online-x", "prediction": 0.5, "model_version": version,
+                               "scored_at": pd.Timestamp(EARLY)})  # fmt: skip
+        ground.session(LATER).store.append("predictions", scores, f"x{version}")
+    tracking.client().delete_model_version(PIPELINE, "3")
+    with ground.run():
+        (check,) = review_trial(load_pipeline(PIPELINE, load_settings()), ground.session(SECOND))
+    assert (check.verdict, "version 3 cannot be looked at" in check.reason) == (Verdict.UNKNOWN, True)
 
 
 @pytest.fixture
@@ -253,6 +401,9 @@ def test_who_is_tried_and_with_which_share(ground, trying):
     who, why = trying(governor=Governor(approval=Approval(freeze=always)))
     assert (who, "freeze" in why) == ((3, 0.0, 0.7), True)
     assert trying(answers=False) == ((3, 0.3, 0.7), ""), "the verified copy on this disk"
+    here = load_pipeline(PIPELINE, load_settings())
+    who, why = trying(columns=[column for column in here.columns if column.name != "z"])
+    assert (who, "needs z" in why) == (None, True)
 
 
 def test_a_banned_version_is_not_tried(ground, trying):
