@@ -93,7 +93,7 @@ def test_too_little_is_not_enough_evidence(given, why):
 
 
 def test_one_class_only_has_no_score_and_a_window_without_rows_has_no_cell():
-    ones = answers(0, 10, lambda x, day, rng: (np.ones_like(x), {1: rng.random(len(x))}))
+    ones = answers(0, 10, lambda x, _, rng: (np.ones_like(x), {1: rng.random(len(x))}))
     (cell,) = cells_of(PLAN, ones, TRAINED, replace(RULES, metric="roc_auc"))
     assert cell.score is None
     assert "not enough evidence" in cell.why

@@ -88,10 +88,10 @@ def test_a_predecessor_that_knows_its_training_rows_by_heart_does_not_win_by_the
         pieces = [answers(first, 10, tell, seed=seed) for first in (20, 30, 40)]
         return judge_gain(SERVED, [part_of(SERVED, one, {**TRAINED, 1: until}) for one in pieces], RULES, 1)
 
-    fair, unfair = ([answer(seed, until) for seed in range(20)] for until in (START + 35 * DAY, START))
+    fair, unfair = ([answer(seed, until) for seed in range(60)] for until in (START + 35 * DAY, START))
     assert {one.rows for one in fair} == {599}
-    assert sum(one.answer == "worse" for one in fair) <= 2
-    assert sum(one.answer == "worse" for one in unfair) >= 19
+    assert sum(one.answer == "worse" for one in fair) <= 6
+    assert sum(one.answer == "worse" for one in unfair) >= 57
 
 
 def test_too_little_is_not_enough_evidence_and_says_of_what():

@@ -30,7 +30,7 @@ def journal(*changes):
     return found
 
 
-def answers(first, days, tell, per_day=40, unlabelled=0, seed=0, refused=None):
+def answers(first, days, tell, *, per_day=40, unlabelled=0, seed=0, refused=None):
     """The rows of some days, x of each a draw, label and predictions as `tell(x, day, rng)` gives them."""
     rng = np.random.default_rng([seed, int(first)])
     count = int(days * per_day)
