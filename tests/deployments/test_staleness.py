@@ -22,7 +22,7 @@ def test_the_curve_the_gains_their_reasons_and_who_is_missing_are_shown():
     assert ["1", "400", "0.5", "0.25"] in rows
     assert ["1 to 2", "2026-01-11..2026-01-21", "better", "+0.25", "+0.125 to +0.375", "400"] in rows
     assert "1 to 2: better: so | much" in text
-    assert "1 comparisons share a confidence of 95 %" in text
+    assert "1 comparison at a confidence of 95 % in all" in text
     assert "not measured: version 3: its | file is gone" in text
     assert text.rstrip().endswith("2 retrainings: 1 better, 1 not measured. Not measured: version 3.")
 
@@ -30,7 +30,7 @@ def test_the_curve_the_gains_their_reasons_and_who_is_missing_are_shown():
 def test_a_first_champion_has_a_curve_and_nothing_to_compare():
     text = shown(Measured(RULES, CELLS[:1], (), {}))
     assert "0.3333 (0) *" in text
-    assert "comparisons" not in text
+    assert "comparison" not in text
     assert text.rstrip().endswith("Nothing was retrained into a champion yet.")
 
 

@@ -68,18 +68,28 @@ def confidence_of(rules: Rules, comparisons: int) -> float:
 
 
 def judge_gain(retraining: Retraining, parts: Sequence[Part], rules: Rules, comparisons: int) -> Gain:
-    """Fight the duel on all parts together; `comparisons` are as many as are shown side by side."""
-    labelled, rows = sum(part.labelled for part in parts), sum(part.rows for part in parts)
+    """Fight the duel on all parts together; `comparisons` are as many as are shown side by side.
+
+    A part with too few labels is left out as a whole: those that came first may be the odd ones.
+    """
     refused = next((part.refused for part in parts if part.refused), "")
     if refused:
         return Gain(retraining, UNSURE, f"{UNSURE}: {refused}")
-    if short := few_labels(labelled, rows, rules):
+    mature = [part for part in parts if not few_labels(part.labelled, part.rows, rules)]
+    if not mature:
+        short = few_labels(sum(part.labelled for part in parts), sum(part.rows for part in parts), rules)
         return Gain(retraining, UNSURE, short)
+    found = _duel(mature, rules, comparisons)
+    reason = found.reason if found.reason.startswith(found.answer) else f"{found.answer}: {found.reason}"
+    if left := sum(part.rows > 0 for part in parts) - len(mature):
+        reason += f"; labels are missing for {left} of {left + len(mature)} windows, which are left out"
+    return Gain(retraining, found.answer, reason, found.rows, found.difference, found.low, found.high)
+
+
+def _duel(parts: Sequence[Part], rules: Rules, comparisons: int) -> DuelResult:
     names = ("actual", "predecessor", "successor", "days")
     actual, before, after, days = (np.concatenate([getattr(part, name) for part in parts]) for name in names)
-    found: DuelResult = duel(
+    return duel(
         actual, before, after, days, metric=rules.metric, margin=rules.margin, min_rows=rules.duel_rows,
         confidence=confidence_of(rules, comparisons), seed=rules.seed,
     )  # fmt: skip
-    reason = found.reason if found.reason.startswith(found.answer) else f"{found.answer}: {found.reason}"
-    return Gain(retraining, found.answer, reason, found.rows, found.difference, found.low, found.high)

@@ -39,7 +39,11 @@ def lead_of(found: Measured) -> str:
     """One sentence: what the retrainings brought."""
     counts = Counter(gain.answer for gain in found.gains)
     told = ", ".join(f"{count} {answer}" for answer, count in sorted(counts.items()))
-    lead = f"{len(found.gains)} retrainings: {told}." if found.gains else "Nothing was retrained into a champion yet."
+    lead = (
+        f"{_counted(len(found.gains), 'retraining')}: {told}."
+        if found.gains
+        else "Nothing was retrained into a champion yet."
+    )
     return lead + (f" Not measured: {_versions(found.missing)}." if found.missing else "")
 
 
@@ -47,10 +51,14 @@ def multiplicity(found: Measured) -> str:
     """At what confidence the answers stand."""
     each = 100 * confidence_of(found.rules, found.compared)
     return (
-        f"Successor against predecessor, on the rows that the successor served until it was replaced and whose labels "
-        f"are due. {found.compared} comparisons share a confidence of {100 * found.rules.confidence:g} %: each "
-        f"interval is one of {each:.6g} %. Gains are in {found.rules.metric}; above 0 the successor is better."
+        "Successor against predecessor, on the rows that the successor served until it was replaced and whose labels "
+        f"are due. {_counted(found.compared, 'comparison')} at a confidence of {100 * found.rules.confidence:g} % in "
+        f"all: each interval is one of {each:.6g} %. Gains are in {found.rules.metric}; above 0 the successor is better."
     )
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def gains_rows(gains: Sequence[Gain]) -> list[tuple[str, ...]]:

@@ -101,6 +101,10 @@ def test_too_little_is_not_enough_evidence_and_says_of_what():
     unlabelled = judged(5.0, 1.0, unlabelled=100)
     assert unlabelled.answer == UNSURE
     assert "labels are known for 900 of 1200 rows" in unlabelled.reason
+    pieces = [answers(first, 10, contest(5.0, 1.0), unlabelled=gone) for first, gone in ((20, 0), (30, 200), (40, 0))]
+    later = judge_gain(SERVED, [part_of(SERVED, piece, TRAINED) for piece in pieces], RULES, 1)
+    assert (later.answer, later.rows) == ("better", 800), "labels that came first do not stand for their window"
+    assert later.reason.endswith("; labels are missing for 1 of 3 windows, which are left out")
     assert judge_gain(SERVED, [], RULES, 1).answer == UNSURE
     refused = answers(20, 10, contest(1, 1), refused={1: "not measured: no column x"})
     gone = judge_gain(SERVED, [part_of(SERVED, refused, TRAINED)], RULES, 1)

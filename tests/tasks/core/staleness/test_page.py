@@ -33,7 +33,7 @@ def test_the_page_says_what_was_brought_at_what_confidence_and_whom_it_could_not
     lead = text.split("\n\n")[1]
     assert lead == "2 retrainings: 1 better, 1 not measured. Not measured: version 3."
     assert "**Not measured:** version 3: its \\| file is gone" in text
-    assert "1 comparisons share a confidence of 95 %: each interval is one of 95 %" in text
+    assert "1 comparison at a confidence of 95 % in all: each interval is one of 95 %" in text
     assert "| 1 to 2 | 2026-01-11..2026-01-21 | better | +0.25 | +0.125 to +0.375 | 400 |" in text
     assert "| 2 to 3 | 2026-01-21..2026-01-31 | not measured | - | - | 0 |" in text
     assert "| 2026-01-11..2026-01-21 | 0.5 (1) | 0.25 (0) * | - |" in text
@@ -43,7 +43,7 @@ def test_the_page_says_what_was_brought_at_what_confidence_and_whom_it_could_not
 
 def test_many_comparisons_are_stated_with_what_each_is_left():
     many = replace(FOUND, gains=(GAINS[0],) * 10)
-    assert "10 comparisons share a confidence of 95 %: each interval is one of 99.5 %" in page.multiplicity(many)
+    assert "10 comparisons at a confidence of 95 % in all: each interval is one of 99.5 %" in page.multiplicity(many)
 
 
 def test_without_a_retraining_the_page_says_so_and_shows_the_curve():
