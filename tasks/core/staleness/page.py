@@ -53,7 +53,7 @@ def multiplicity(found: Measured) -> str:
     return (
         "Successor against predecessor, on the rows that the successor served until it was replaced and whose labels "
         f"are due. {_counted(found.compared, 'comparison')} at a confidence of {100 * found.rules.confidence:g} % in "
-        f"all: each interval is one of {each:.6g} %. Gains are in {found.rules.metric}; above 0 the successor is better."
+        f"all: each interval is one of {each:.6g} %. Gain in {found.rules.metric}: above 0 the successor is better."
     )
 
 
