@@ -168,6 +168,10 @@ def measure(seeds: int, only: str = "") -> Iterator[Row]:
         yield Row(f"probation with estimates: {world.name}", told, usual, "", goal, met, load())
 
 
+def _on_day(days: list[int]) -> str:
+    return f", on day {np.mean(days):.0f}" if days else ""
+
+
 def main() -> int:
     """Show the table."""
     parser = argparse.ArgumentParser(prog="benchmarks.probation_estimates")
