@@ -155,15 +155,10 @@ def measure(seeds: int, only: str = "") -> Iterator[Row]:
         back = [both for both, _ in days if both is not None]
         alone = [by_labels for _, by_labels in days if by_labels is not None]
         early = sum(both is not None and (by_labels is None or both < by_labels) for both, by_labels in days)
-        told = f"rolled back {len(back)} of {seeds}, {early} by estimates" + (
-            f"; on day {np.mean(back):.0f}" if back else ""
-        )
-        usual = f"rolled back {len(alone)}" + (f", on day {np.mean(alone):.0f}" if alone else "")
-        met = (
-            (len(back) <= 0.01 * seeds and not early)
-            if world.good
-            else early >= 0.5 * seeds and len(back) >= 0.95 * seeds
-        )
+        told = f"rolled back {len(back)} of {seeds}, {early} by estimates{_on_day(back)}"
+        usual = f"rolled back {len(alone)}{_on_day(alone)}"
+        kept, gone = len(back) <= 0.01 * seeds and not early, len(back) >= 0.95 * seeds and early >= 0.5 * seeds
+        met = kept if world.good else gone
         goal = "<= 1%, 0 by estimates" if world.good else ">= 95%, half of them by estimates"
         yield Row(f"probation with estimates: {world.name}", told, usual, "", goal, met, load())
 

@@ -145,17 +145,22 @@ def test_a_champion_that_is_not_worse_stays(ground):
     (noted,) = journal(ground, "probation")
     assert noted.outcome == "noted"
     assert "not surely worse" in noted.reason
+    labels_come(ground, "fine")
+    assert check(ground, LATER + DAY) is None
+    assert [one.outcome for one in journal(ground, "probation")] == ["noted", "unsure"]
+
+
+def labels_come(ground, name):
+    rows = ground.session(SECOND).store.read("events", ["_row_id", "x", "z"])
+    rows = rows[rows["_row_id"].str.startswith(name)]
+    happened = np.random.default_rng(1).random(len(rows)) < logistic(rows["x"] + rows["z"])
+    late = pd.DataFrame({"_row_id": rows["_row_id"], "label": happened.astype(float), "known_at": LATER})
+    ground.session(SECOND).store.append("labels", late, "late")
 
 
 def test_labels_that_come_later_speak_all_the_same(ground):
     check(ground)
-    rows = ground.session(SECOND).store.read("events", ["_row_id", "x", "z"])
-    rows = rows[rows["_row_id"].str.startswith("decayed")]
-    happened = np.random.default_rng(1).random(len(rows)) < logistic(rows["x"] + rows["z"])
-    late = pd.DataFrame(
-        {"_row_id": rows["_row_id"], "label": happened.astype(float), "known_at": LATER, "_batch_id": "l"}
-    )
-    ground.session(SECOND).store.append("labels", late, "late")
+    labels_come(ground, "decayed")
     outcome, reason = check(ground, LATER + DAY)
     assert outcome == "rolled back"
     assert "against the champion before: worse" in reason
