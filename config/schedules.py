@@ -87,7 +87,7 @@ def slot_before_last(schedule: Schedule, now: datetime) -> datetime | None:
 class Schedules(BaseModel):
     """The timetable of a pipeline, by flow. A flow without an entry runs only on demand.
 
-    Promotion, approval and release have no entry: they follow a training and people, and are never due by the clock.
+    Promotion, approval, release and staleness have no entry: they follow a training and people, never the clock.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -161,8 +161,10 @@ class PipelineConfig(_Section):
 
     @model_validator(mode="after")
     def _kinds_fit_the_problem(self) -> "PipelineConfig":
-        if self.metric in UNSUPPORTED and any("estimated_performance" in one.watches for one in self.triggers):
-            raise ValueError(f"{self.metric} cannot be estimated without labels; choose another metric or trigger")
+        asked = self.probation.estimated or any("estimated_performance" in one.watches for one in self.triggers)
+        if self.metric in UNSUPPORTED and asked:
+            told = "choose another metric or trigger, and no probation.estimated"
+            raise ValueError(f"{self.metric} cannot be estimated without labels; {told}")
         roles = {column.name: column.role for column in self.columns}
         if why := misfit(self.gates, roles, self.features.names, self.problem):
             raise ValueError(why)

@@ -19,7 +19,7 @@ from tasks.core.errors import KeepfitError
 
 _COMMANDS = (
     "stack", "pipelines", "runs", "rollback", "people", "proof", "release", "card", "board", "deploy", "demo",
-    "simulate", "tune", "serve", "alerts", "heartbeat", "erase",
+    "simulate", "tune", "staleness", "serve", "alerts", "heartbeat", "erase",
 )  # fmt: skip
 _INTERRUPTED = 130
 # Typer brings its own copy of click or uses the installed one, depending on its version; this is the one it raises.

@@ -104,6 +104,11 @@ FLOWS = (
     ),
     DeployedFlow("cycle", "Ingestion, scoring and monitoring as one chain: the pipeline's regular round."),
     DeployedFlow(
+        "staleness",
+        "Lets every former champion score, in silence, the labelled rows since its promotion, and says by version and "
+        "age how it does and what each retraining brought. It decides nothing and stores no prediction.",
+    ),
+    DeployedFlow(
         "reconciliation",
         "Repairs what a crash left: finishes or rolls back staged work, ends dead runs, re-sends decided triggers. "
         "Safe to start at any time.",

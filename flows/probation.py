@@ -4,11 +4,12 @@ Steps of the scoring and the monitoring flow; neither is a flow of its own.
 """
 
 from config.schema import PipelineConfig
-from tasks import probation, promotion, reporting, rollback, scoring
+from tasks import estimating, probation, promotion, reporting, rollback, scoring
 from tasks.adapters.leases import Lease
 from tasks.core import dossiers, markdown
 from tasks.core.errors import ArtefactMismatch, NotFound
 from tasks.core.probation import Look
+from tasks.core.probation_estimates import judge_estimate
 from tasks.core.results import Check, Verdict
 from tasks.session import Session
 
@@ -39,6 +40,23 @@ def watch(config: PipelineConfig, session: Session) -> tuple[str, str] | None:
     for look in probation.find_looks(session, config.probation, config.labels.delay):
         check = probation.take_look(session, look, config.probation, config.metric, config.search.seed)
         if check.numbers["waiting"] and not look.last:
+            continue
+        if check.verdict is Verdict.FAIL and config.governor.mode != "observe":
+            return _take_back(config, session, look, check)
+        probation.record_look(session, look, check)
+    return _watch_estimates(config, session)
+
+
+def _watch_estimates(config: PipelineConfig, session: Session) -> tuple[str, str] | None:
+    """While labels of a window are missing: estimated scores, with the weight that the estimator has earned."""
+    rules, metric = config.probation, config.metric
+    for look in probation.find_unlabelled_looks(session, rules):
+        record = estimating.weigh_estimates(session, config.performance, config.estimation, metric, config.labels.delay)
+        ours, theirs = estimating.gather_rivals(session, look, metric)
+        check = judge_estimate(
+            rules, config.estimation, record, metric=metric, champion=ours, previous=theirs, seed=config.search.seed
+        )
+        if check.numbers["waiting"]:
             continue
         if check.verdict is Verdict.FAIL and config.governor.mode != "observe":
             return _take_back(config, session, look, check)

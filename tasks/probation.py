@@ -50,12 +50,20 @@ def take_look(session: Session, look: Look, config: Probation, metric: MetricNam
     )  # fmt: skip
 
 
+@task(name="find looks without labels", **STEP)
+def find_unlabelled_looks(session: Session, config: Probation) -> Sequence[Look]:
+    """The looks that nothing was said about yet, though their window is over."""
+    return probation.unlabelled(session.journal.entries(), config, session.as_of) if config.windows else []
+
+
 @task(name="record look", **STEP)
 def record_look(session: Session, look: Look, check: Check) -> Decision:
     """Write what a look said that takes nobody back."""
+    by_estimates = bool(check.numbers.get("estimated"))
+    outcome = "noted" if by_estimates and check.verdict is Verdict.UNKNOWN else _OUTCOMES[check.verdict]
     decision = Decision(
-        key=f"probation:{look.receipt}:{look.number}", pipeline=session.pipeline, kind=probation.NAME,
-        verdict=check.verdict, outcome=_OUTCOMES[check.verdict], reason=check.reason, as_of=session.as_of,
+        key=f"probation:{look.receipt}:{look.number}{':estimated' if by_estimates else ''}", pipeline=session.pipeline,
+        kind=probation.NAME, verdict=check.verdict, outcome=outcome, reason=check.reason, as_of=session.as_of,
         window=look.window, evidence=evidence_of(look, check), run_id=session.run_id,
     )  # fmt: skip
     if check.verdict is Verdict.FAIL:
@@ -72,5 +80,5 @@ def evidence_of(look: Look, check: Check) -> dict[str, object]:
     """JSON-ready: which look, and what it saw."""
     return {
         "version": look.champion, "previous": look.previous, "receipt": look.receipt, "number": look.number,
-        "probation": asdict(check),
+        "probation": asdict(check), **({"estimated": True} if check.numbers.get("estimated") else {}),
     }  # fmt: skip

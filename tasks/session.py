@@ -18,7 +18,7 @@ from tasks.core.errors import InvariantBroken, KeepfitError, NoChampion, StoreCo
 from tasks.core.privacy.keys import Keys
 from tasks.core.results import Decision, JournalEntry, Verdict
 
-_READ_ONLY = {"simulation"}
+_READ_ONLY = {"simulation", "staleness"}
 _TOLD = "_keepfit_told"  # set on an error: the flows around the one that told it need not tell it again
 _at_work: ContextVar[bool] = ContextVar("keepfit_at_work", default=False)
 _log = logging.getLogger(__name__)

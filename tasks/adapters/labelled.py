@@ -1,6 +1,6 @@
 """Questions about rows and their labels as they were known at a moment: how new, how many, predicted how."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from tasks.core.results import Window
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow.compute as pc
 
 
 def newest(store: Store, as_of: datetime) -> datetime | None:
@@ -32,8 +33,7 @@ def predictions_in(store: Store, version: int, window: Window, as_of: datetime) 
 
     if not store.exists("predictions"):
         return store.read("predictions", [ROW_ID, EVENT_TIME, "prediction", "label"])
-    inside = (pc.field(EVENT_TIME) >= window.start) & (pc.field(EVENT_TIME) < window.end)
-    mine = inside & (pc.field("model_version") == version)
+    mine = _within(window) & (pc.field("model_version") == version)
     predictions = store.read("predictions", where=mine)
     if ANSWER_ID in predictions and predictions[ANSWER_ID].notna().any():
         # Asked about again online, or delivered later as well, a row counts once: as it was scored last.
@@ -74,13 +74,44 @@ def with_features(store: Store, predictions: "pd.DataFrame", names: Sequence[str
     import pandas as pd
     import pyarrow.compute as pc
 
-    tables = [table for table in ("events", "requests") if store.exists(table)]
+    tables = _tables(store)
     if predictions.empty or not tables:
         return predictions.iloc[:0].reindex(columns=[*predictions.columns, *names])
     times = predictions[EVENT_TIME]
     inside = (pc.field(EVENT_TIME) >= times.min()) & (pc.field(EVENT_TIME) <= times.max())
     rows = pd.concat([store.read(table, [ROW_ID, *names], inside) for table in tables]).drop_duplicates(ROW_ID)
     return predictions.merge(rows, on=ROW_ID, how="inner")
+
+
+def happened_in(store: Store, window: Window, as_of: datetime) -> "pd.DataFrame":
+    """All rows of a window, delivered or asked about, in time order: `_row_id, _event_time, label` (NaN: not known)."""
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    names = [ROW_ID, EVENT_TIME]
+    found = [store.read(table, names, _within(window)) for table in _tables(store)]
+    rows = (pd.concat(found) if found else pd.DataFrame(columns=names)).drop_duplicates(ROW_ID)
+    known = _known(store, as_of, pc.field(ROW_ID).isin(pa.array(rows[ROW_ID], pa.string())))
+    return rows.sort_values([EVENT_TIME, ROW_ID], ignore_index=True).merge(known, on=ROW_ID, how="left")
+
+
+def scan_rows(store: Store, window: Window) -> "Iterator[pd.DataFrame]":
+    """The same rows with all their columns, in pieces of bounded size; one that was delivered and asked about twice."""
+    for table in _tables(store):
+        for batch in store.scan(table, where=_within(window)):
+            if batch.num_rows:
+                yield batch.to_pandas()
+
+
+def _tables(store: Store) -> list[str]:
+    return [table for table in ("events", "requests") if store.exists(table)]
+
+
+def _within(window: Window) -> "pc.Expression":
+    import pyarrow.compute as pc
+
+    return (pc.field(EVENT_TIME) >= window.start) & (pc.field(EVENT_TIME) < window.end)
 
 
 def _labelled_times(store: Store, as_of: datetime) -> "pd.Series":
@@ -94,12 +125,13 @@ def _labelled_times(store: Store, as_of: datetime) -> "pd.Series":
     return events.loc[events[ROW_ID].isin(known[ROW_ID]), EVENT_TIME]
 
 
-def _known(store: Store, as_of: datetime) -> "pd.DataFrame":
+def _known(store: Store, as_of: datetime, of: "pc.Expression | None" = None) -> "pd.DataFrame":
     import pyarrow.compute as pc
 
     if not store.exists("labels"):
         return store.read("labels", [ROW_ID, "label"])
-    labels = store.read("labels", [ROW_ID, "label", "known_at"], pc.field("known_at") <= as_of)
+    by_then = pc.field("known_at") <= as_of
+    labels = store.read("labels", [ROW_ID, "label", "known_at"], by_then if of is None else by_then & of)
     return labels.sort_values("known_at", kind="stable").drop_duplicates(ROW_ID, keep="last")[[ROW_ID, "label"]]
 
 

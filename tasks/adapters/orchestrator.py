@@ -13,7 +13,7 @@ from tasks.core.errors import NotFound, ServerUnavailable
 
 FLOWS = (
     "ingestion", "training", "promotion", "scoring", "monitoring", "cycle", "reconciliation", "rollback", "release",
-    "simulation", "erasure",
+    "simulation", "staleness", "erasure",
 )  # fmt: skip
 
 _PROCESS = "keepfit.process"

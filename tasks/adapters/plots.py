@@ -1,4 +1,4 @@
-"""Matplotlib: pictures of a candidate on its evaluation part, and of policies over time. Never a row."""
+"""Matplotlib: pictures of a candidate on its evaluation part, of policies and of champions over time. Never a row."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +10,7 @@ from tasks.core import estimators, fitting
 from tasks.core.comparison import Run
 from tasks.core.features import design_matrix
 from tasks.core.fitting import LABEL, Recipe
+from tasks.core.staleness.curve import Cell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +43,22 @@ def draw_simulation(runs: Sequence[Run], metric: str, path: Path) -> None:
         axes.plot([times[n] for n in new], [scores[n] for n in new], "o", color=line.get_color(), markersize=4)
     axes.set(xlabel="beginning of the period", ylabel=metric, title="Score per period; a dot: a new model serves")
     axes.legend(fontsize="small")
+    figure.savefig(path, dpi=90)
+
+
+def draw_staleness(cells: Sequence[Cell], metric: str, path: Path) -> None:
+    """Write one PNG: each version's score per window from its promotion on, and a dot where it served."""
+    figure, (axes,) = _figure(1)
+    figure.set_size_inches(10, 4.6)
+    for version in dict.fromkeys(cell.version for cell in cells):
+        mine = [cell for cell in cells if cell.version == version]
+        scores = [np.nan if cell.score is None else cell.score for cell in mine]
+        (line,) = axes.plot([cell.window.start for cell in mine], scores, label=f"version {version}", linewidth=1.5)
+        served = [place for place, cell in enumerate(mine) if cell.serves]
+        axes.plot([mine[n].window.start for n in served], [scores[n] for n in served], "o", color=line.get_color())
+    axes.set(xlabel="beginning of the window", ylabel=metric, title="Score of every champion; a dot: it served")
+    if cells:
+        axes.legend(fontsize="small")
     figure.savefig(path, dpi=90)
 
 

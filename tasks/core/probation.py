@@ -4,7 +4,7 @@ When to look and what a look says; scoring, rolling back and banning are `tasks.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -33,6 +33,16 @@ class Probation(BaseModel):
     confidence: float = Field(default=0.99, gt=0.5, lt=1)
     min_rows: int = Field(default=100, ge=1)
     min_label_share: float = Field(default=0.8, ge=0, le=1)
+    estimated: bool = Field(
+        default=False,
+        description="Whether a window without labels is looked at by estimated scores, too; only an estimator whose "
+        "record is good takes a champion back, and each window is then looked at twice.",
+    )
+
+    @property
+    def confidence_of_a_look(self) -> float:
+        """What the confidence of all looks together leaves for one (Bonferroni: Dunn 1961)."""
+        return 1 - (1 - self.confidence) / max(self.windows * (2 if self.estimated else 1), 1)
 
 
 @dataclass(frozen=True)
@@ -66,15 +76,35 @@ def due(entries: Sequence[JournalEntry], config: Probation, as_of: datetime, del
     found = _promotion(entries)
     if found is None:
         return []
-    looks, (ours, began) = [], found
-    taken = {e.decision.evidence["number"] for e in entries
-             if e.decision.kind == NAME and e.decision.evidence.get("receipt") == ours.receipt}  # fmt: skip
-    for number in range(1, config.windows + 1):
-        window = Window(began + (number - 1) * config.window, began + number * config.window)
-        if window.end + delay <= as_of and number not in taken:
-            last = window.end + delay + config.window <= as_of
-            looks.append(Look(ours.champion, ours.previous, ours.receipt, number, window, last))
-    return looks
+    taken = _taken(entries, found[0], estimated=False)
+    return [
+        replace(look, last=look.window.end + delay + config.window <= as_of)
+        for look in _looks(config, *found)
+        if look.window.end + delay <= as_of and look.number not in taken
+    ]
+
+
+def unlabelled(entries: Sequence[JournalEntry], config: Probation, as_of: datetime) -> list[Look]:
+    """The looks whose window is over and that nobody has taken yet, neither by labels nor by estimates, in order."""
+    found = _promotion(entries)
+    if found is None or not config.estimated:
+        return []
+    taken = _taken(entries, found[0], estimated=False) | _taken(entries, found[0], estimated=True)
+    return [one for one in _looks(config, *found) if one.window.end <= as_of and one.number not in taken]
+
+
+def _looks(config: Probation, ours: "_Pair", began: datetime) -> list[Look]:
+    edges = [began + number * config.window for number in range(config.windows + 1)]
+    return [Look(ours.champion, ours.previous, ours.receipt, number, Window(edges[number - 1], edges[number]))
+            for number in range(1, config.windows + 1)]  # fmt: skip
+
+
+def _taken(entries: Sequence[JournalEntry], ours: "_Pair", *, estimated: bool) -> set[int]:
+    return {
+        e.decision.evidence["number"] for e in entries
+        if e.decision.kind == NAME and e.decision.evidence.get("receipt") == ours.receipt
+        and bool(e.decision.evidence.get("estimated")) == estimated
+    }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -115,7 +145,7 @@ def judge_look(  # noqa: PLR0913 - the evidence, by name
         return Check(NAME, Verdict.UNKNOWN, why, {"waiting": True, "rows": len(actual), "label_share": label_share})
     found = duel(
         actual, previous, champion, blocks, metric=metric, margin=0.0, min_rows=config.min_rows, seed=seed,
-        confidence=1 - (1 - config.confidence) / max(config.windows, 1),
+        confidence=config.confidence_of_a_look,
     )  # fmt: skip
     numbers = {**asdict(found), "waiting": False, "label_share": label_share}
     reason = numbers.pop("reason")

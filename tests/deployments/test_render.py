@@ -40,6 +40,7 @@ def test_the_deployed_surface():
         "flows.monitoring.monitoring_flow": (*common, []),
         "flows.release.release_flow": (*common, []),
         "flows.cycle.cycle_flow": (*common, [hourly]),
+        "flows.staleness.staleness_flow": (*common, []),
         "flows.reconciliation.reconciliation_flow": (*common, []),
     }
 

@@ -22,7 +22,7 @@ def by_confidence(
     window, and the labels' own chance.
     """
     actual = np.asarray(reference.actual, dtype=float)
-    value = _expected(metric, window.predicted, calibrate(reference.predicted, actual, window.predicted))
+    value = expected(metric, window.predicted, calibrate(reference.predicted, actual, window.predicted))
     days = places_by_block(reference.blocks), places_by_block(window.blocks)
     samples = np.full(_RESAMPLES, np.nan)
     for number in range(_RESAMPLES):
@@ -31,7 +31,7 @@ def by_confidence(
             chance = calibrate(reference.predicted[known], actual[known], window.predicted[drawn])
             labels = (rng.random(len(drawn)) < chance).astype(float)
             if labels.min() < labels.max():
-                samples[number] = _weighted(metric, labels, window.predicted[drawn], np.ones(len(drawn)))
+                samples[number] = weighted(metric, labels, window.predicted[drawn], np.ones(len(drawn)))
     interval = bounds(samples, value, min(worth(reference.blocks), worth(window.blocks)), tail=tail)
     if interval is None:
         raise DataRejected(f"{metric} is undefined in too many resamples (one class only)")
@@ -55,11 +55,12 @@ def _logs(scores: np.ndarray) -> np.ndarray:
     return np.column_stack([np.log(inside), -np.log1p(-inside)])
 
 
-def _expected(metric: MetricName, predicted: np.ndarray, chance: np.ndarray) -> float:
+def expected(metric: MetricName, predicted: np.ndarray, chance: np.ndarray) -> float:
     """The metric with every row counted as a positive by its probability and as a negative by the rest."""
     labels = np.repeat([1.0, 0.0], len(predicted))
-    return _weighted(metric, labels, np.tile(predicted, 2), np.concatenate([chance, 1 - chance]))
+    return weighted(metric, labels, np.tile(predicted, 2), np.concatenate([chance, 1 - chance]))
 
 
-def _weighted(metric: MetricName, labels: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> float:
+def weighted(metric: MetricName, labels: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> float:
+    """The metric with a weight for each row; all of shape (rows,)."""
     return float(scorer(metric, labels, predicted, np.arange(len(labels)))(weights[None, :])[0])

@@ -32,14 +32,14 @@ def by_loss(
     """
     from scipy.special import stdtrit
 
-    losses = _losses(metric, np.asarray(reference.actual, dtype=float), reference.predicted)
+    losses = losses_of(metric, np.asarray(reference.actual, dtype=float), reference.predicted)
     parts, rng = places_by_block(reference.blocks), np.random.default_rng(seed)
     means, errors = np.zeros(_MODELS), []
     for number in range(_MODELS):
         seen = draw(parts, rng)
-        model = _fit(reference.take(seen), losses[seen], features, seed)
-        means[number] = _ask(model, window).mean()
-        apart = losses - _ask(model, reference)
+        model = fit(reference.take(seen), losses[seen], features, seed)
+        means[number] = ask(model, window).mean()
+        apart = losses - ask(model, reference)
         errors += [apart[part].mean() for part in parts if not np.isin(part[0], seen)]
     variance = means.var(ddof=1) + np.mean(np.square(errors)) / worth(window.blocks)
     half = -float(stdtrit(min(worth(reference.blocks), worth(window.blocks)) - 1, tail)) * float(np.sqrt(variance))
@@ -49,7 +49,8 @@ def by_loss(
     return float(shown[0]), float(shown[1]), float(shown[2])
 
 
-def _losses(metric: MetricName, actual: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+def losses_of(metric: MetricName, actual: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """The loss of each row, whose mean is the metric (for rmse its square); raises DataRejected where there is none."""
     if metric == "rmse":
         return np.asarray((actual - predicted) ** 2)
     if metric == "mape" and not actual.all():
@@ -57,12 +58,14 @@ def _losses(metric: MetricName, actual: np.ndarray, predicted: np.ndarray) -> np
     return np.asarray(np.abs(actual - predicted) / (np.abs(actual) if metric == "mape" else 1.0))
 
 
-def _fit(rows: Rows, losses: np.ndarray, features: Features, seed: int) -> Any:
+def fit(rows: Rows, losses: np.ndarray, features: Features, seed: int) -> Any:
+    """A model of the losses (rows,) by the rows' features and predictions."""
     seen = replace(features, numerical=(*features.numerical, _PREDICTION))
     return HistGradientBoosting().build("regression", _PARAMETERS, seen, seed).fit(_matrix(rows), losses)
 
 
-def _ask(model: Any, rows: Rows) -> np.ndarray:
+def ask(model: Any, rows: Rows) -> np.ndarray:
+    """The loss that a model expects of each row."""
     return np.asarray(model.predict(_matrix(rows)), dtype=float).clip(min=0.0)
 
 

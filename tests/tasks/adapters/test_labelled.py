@@ -95,3 +95,16 @@ def test_predictions_without_any_label_are_all_unknown(tmp_path):
     rows = pd.DataFrame({"_row_id": ["a"], "_event_time": [at(0)], "prediction": [0.5], "model_version": [1]})
     store.append("predictions", rows, "p")
     assert labelled.predictions_in(store, 1, ALL, at(5))["label"].isna().tolist() == [True]
+
+
+def test_whatever_happened_in_a_window_is_there_once_in_time_order_with_the_labels_of_then(store):
+    asked = pd.DataFrame({"_row_id": ["r1", "q"], "_event_time": [at(1), at(2.5)], "age": 9.0})
+    store.append("requests", asked, "r")
+    told = labelled.happened_in(store, Window(at(1), at(4)), at(20))
+    assert told["_row_id"].tolist() == ["r1", "r2", "q", "r3"]
+    assert told["label"].tolist()[:2] == [0.0, 1.0]
+    assert told["label"].isna().tolist() == [False, False, True, True]
+    assert labelled.happened_in(store, Window(at(1), at(4)), at(9))["label"].isna().all()
+    pieces = pd.concat(labelled.scan_rows(store, Window(at(1), at(4))))
+    assert pieces["_row_id"].tolist() == ["r1", "r2", "r3", "r1", "q"], "what was delivered comes first"
+    assert "age" in pieces

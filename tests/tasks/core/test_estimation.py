@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tasks.core.estimation import Estimation, estimate_performance
-from tasks.core.estimation.confidence import _expected, calibrate
+from tasks.core.estimation.confidence import calibrate, expected
 from tasks.core.estimation.rows import Rows, draw, places_by_block, worth
 from tasks.core.features import Features
 from tasks.core.metrics import score
@@ -144,16 +144,16 @@ def test_the_same_seed_gives_the_same_estimate_and_many_rows_are_sampled():
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.floats(0.01, 0.99)), min_size=2, max_size=7))
 @settings(deadline=None)
-def test_the_expected_brier_score_and_roc_auc_are_those_of_the_definition(rows):
+def test_theexpected_brier_score_and_roc_auc_are_those_of_the_definition(rows):
     """Over all ways in which the labels can fall; ROC AUC as the ratio of expected pairs."""
     scores = np.array([place / 20 for place, _ in rows])
     chance = np.array([one for _, one in rows])
-    assert _expected("brier", scores, chance) == pytest.approx(
+    assert expected("brier", scores, chance) == pytest.approx(
         (chance * (1 - scores) ** 2 + (1 - chance) * scores**2).mean()
     )
     above = (scores[:, None] > scores[None, :]) + 0.5 * (scores[:, None] == scores[None, :])
     pairs = chance[:, None] * (1 - chance)[None, :]
-    assert _expected("roc_auc", scores, chance) == pytest.approx((above * pairs).sum() / pairs.sum())
+    assert expected("roc_auc", scores, chance) == pytest.approx((above * pairs).sum() / pairs.sum())
 
 
 def test_calibration_undoes_scores_that_are_too_sure_and_keeps_their_order():

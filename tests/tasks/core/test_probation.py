@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from benchmarks import probations
 from tasks.core.championship import past_trainings
 from tasks.core.journal import chain
-from tasks.core.probation import Probation, due, judge_look, under_probation
+from tasks.core.probation import Probation, due, judge_look, under_probation, unlabelled
 from tasks.core.results import Decision, Verdict
 
 START, DAY = datetime(2026, 1, 1, tzinfo=UTC), timedelta(days=1)
@@ -75,6 +75,29 @@ def test_the_champion_before_scores_from_the_promotion_until_the_last_window_is_
     assert under_probation(told, CONFIG, START + 120 * DAY) is None
     assert under_probation(told, CONFIG, START - DAY) is None
     assert under_probation(told, Probation(), START) is None, "no probation unless the file asks for one"
+
+
+def estimated(number, receipt=2):
+    return "probation", "noted", {"number": number, "receipt": receipt, "version": 2, "estimated": True}
+
+
+@given(st.floats(0, 200))
+@settings(deadline=None)
+def test_a_window_is_looked_at_without_labels_once_when_it_is_over_and_not_after_its_labels_spoke(days):
+    both, as_of = Probation(windows=3, window="30d", estimated=True), START + days * DAY
+    numbers = [one.number for one in unlabelled(journal(FIRST, SECOND), both, as_of)]
+    assert numbers == [n for n in (1, 2, 3) if START + 30 * n * DAY <= as_of]
+    assert unlabelled(journal(FIRST, SECOND), CONFIG, as_of) == [], "nobody asked for estimates"
+    for number in numbers:
+        left = [n for n in numbers if n != number]
+        for told in (look(number), estimated(number)):
+            assert [one.number for one in unlabelled(journal(FIRST, SECOND, told), both, as_of)] == left
+        noted = journal(FIRST, SECOND, estimated(number))
+        assert due(noted, both, as_of, DELAY) == due(journal(FIRST, SECOND), both, as_of, DELAY), (
+            "labels speak all the same"
+        )
+    again = journal(FIRST, SECOND, estimated(1, receipt=1))
+    assert [one.number for one in unlabelled(again, both, as_of)] == numbers, "another promotion's look"
 
 
 def seen(champion, previous, share=1.0, rows=600, seed=0):

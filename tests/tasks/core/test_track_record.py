@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from statistics import NormalDist
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core.estimation.track_record import LONGEST, PastEstimate, judge_record, past_estimates
+from tasks.core.estimation.track_record import LONGEST, PastEstimate, judge_record, past_estimates, weight_of
 from tasks.core.journal import chain
 from tasks.core.observations import Context, Observation, decide
 from tasks.core.results import Check, Verdict, Window
@@ -85,6 +88,33 @@ def test_a_record_publishes_its_error_its_bias_and_how_often_the_truth_lay_insid
     assert check.numbers["bias"] == pytest.approx(0.02)
     assert "2 of 3 past estimates held the truth" in check.reason
     assert judge_record([(past(0.7, allowed=0.0), 0.7)] * 3, min_past=3, max_error=0.6).verdict is FAIL
+
+
+def test_estimates_of_the_same_rows_are_one_proof():
+    daily = journal(*[(20 + ago, estimate(20 + ago)) for ago in range(100)][::-1])
+    found = past_estimates(daily, "roc_auc", NOW, DELAY, apart=True)
+    assert [(NOW - one.window.end) / DAY for one in found] == [113, 82, 51, 20]
+    assert all(before.window.end <= after.window.start for before, after in pairwise(found))
+
+
+def test_the_weight_is_what_errors_prove_of_the_stated_precision():
+    """Errors as large as stated: the true variance is at most 1/weight in 95 % of records, whatever their length."""
+    rng = np.random.default_rng(0)
+    error = 0.02 / NormalDist().inv_cdf(0.95)  # `past` states 0.02 to either side
+    for count in (3, 6, 12):
+        records = [[(past(0.7), 0.7 + error * one) for one in draw] for draw in rng.normal(size=(400, count))]
+        weights = np.array([weight_of(held, 0.95) for held in records])
+        assert weights.max() <= 1
+        assert (weights == 1).mean() == pytest.approx(0.05, abs=0.025)
+    assert weight_of([], 0.95) == 0
+    assert weight_of([(past(0.7), 0.7)] * 3, 0.95) == 1
+    biased = weight_of([(past(0.7), 0.8)] * 12, 0.95)
+    assert biased < 0.01, "a bias is an error, however steady"
+    steady = [(past(0.7), 0.7 + error)]
+    assert weight_of(steady * 3, 0.95) == pytest.approx(0.352 / 3, abs=0.001)
+    assert weight_of(steady * 12, 0.95) == pytest.approx(5.226 / 12, abs=0.001)
+    pointless = replace(past(0.7), low=0.7, high=0.7)
+    assert weight_of([(pointless, 0.71)], 0.95) == 0
 
 
 TRIGGER = (EstimatedPerformance(),)
