@@ -296,3 +296,18 @@ def test_chicago_taxi():
     assert {c.name for c in found.columns if c.role == "ignore"} == {"pickup_census_tract"}
     assert found.column("payment_type").type == found.column("company").type == "category"
     assert not any(c.leak for c in found.columns)
+
+
+@pytest.mark.parametrize("told", ["ratio", "difference"])
+def test_a_column_that_gives_the_target_away_beside_another_one_is_found(told):
+    rng = np.random.default_rng(3)
+    fare = np.round(rng.lognormal(2.5, 0.7, 1_500), 2)
+    tips = np.round(fare * np.where(rng.random(1_500) < 0.5, rng.uniform(0.05, 0.35, 1_500), 0.0), 2)
+    yes = tips > 0.2 * fare
+    if told == "difference":
+        tips, yes = fare + rng.normal(0.0, 8.0, 1_500), None
+        yes = tips > fare + 2.0
+    frame = pd.DataFrame({"fare": fare, "tips": tips, "miles": rng.exponential(3.0, 1_500), "big": yes.astype(int)})
+    found = profile(frame.astype(str), "big")
+    assert [c.name for c in found.columns if c.leak] == ["tips"]
+    assert not any(c.leak for c in profile(frame.assign(fare=rng.permutation(fare)).astype(str), "big").columns)
