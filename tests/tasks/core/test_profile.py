@@ -298,6 +298,14 @@ def test_chicago_taxi():
     assert not any(c.leak for c in found.columns)
 
 
+def test_a_tip_of_chicago_taxi_tells_whether_it_was_a_fifth_of_the_fare():
+    trips = real_texts("chicago_taxi/data.csv")
+    tips, fares = (pd.to_numeric(trips[name]) for name in ("tips", "fare"))
+    found = profile(trips.assign(big_tip=(tips > 0.2 * fares).astype(int).astype(str)), "big_tip")
+    assert [c.name for c in found.columns if c.leak] == ["tips"]
+    assert "LEAK: divided by fare it predicts the target almost perfectly (AUC 1.000)" in why(found, "tips")
+
+
 @pytest.mark.parametrize("told", ["ratio", "difference"])
 def test_a_column_that_gives_the_target_away_beside_another_one_is_found(told):
     rng = np.random.default_rng(3)
