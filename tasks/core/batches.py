@@ -156,7 +156,8 @@ def row_ids(
         return pd.Series([f"{batch_id}-{number}" for number in frame.index], index=frame.index, dtype=object)
     # As text before anything else: beside a missing value whole numbers would turn into floats, and ids with them.
     texts = frame[ids].astype("string").fillna("").astype(object)
-    return (texts.agg("\x1f".join, axis=1) if len(ids) > 1 else texts[ids[0]]).map(row_id_of).astype(object)
+    joined = texts.agg("\x1f".join, axis=1) if len(ids) > 1 and len(texts) else texts[ids[0]]
+    return joined.map(row_id_of).astype(object)
 
 
 def row_id_of(value: object) -> str:

@@ -1,4 +1,4 @@
-"""Columns that give the target away: one that alone predicts it almost perfectly, or several that add up to it.
+"""Columns that give the target away: alone, held against another one, or by adding up to it.
 
 Belongs here: the search and its evidence in words. What becomes of a suspicious column is `tasks.core.profile`'s.
 """
@@ -13,6 +13,7 @@ Floats = npt.NDArray[np.float64]
 
 FEWEST_ROWS, MOST_ROWS = 100, 20_000
 ALONE = 0.98
+_PAIRED, _SCREENED = 30, 2_000  # columns, those that say most alone, and rows that all pairs of them are tried on
 _UNEXPLAINED = 1e-4  # share of the target's variance that rounding may leave
 _COLLINEAR = 1e-9
 _BY_CHANCE = 30.0  # F of a column that has nothing to say: 30 is passed once in ten million, 13 by the best of hundreds
@@ -36,7 +37,16 @@ def find_leaks(columns: pd.DataFrame, target: Floats, binary: bool) -> tuple[Lea
         return ()
     step = -(-len(columns) // MOST_ROWS)
     columns, target = columns.iloc[::step], target[::step]
-    leaks = [Leak((str(name),), reason) for name in columns if (reason := _alone(columns[name], target, binary))]
+    values = {name: _alone(columns[name], target, binary) for name in columns}
+    measure = "AUC" if binary else "rank R2"
+    leaks = [
+        Leak((str(name),), f"alone it predicts the target almost perfectly ({measure} {value:.3f})")
+        for name, value in values.items()
+        if value >= ALONE
+    ]
+    if binary:
+        open_ones = sorted((n for n in values if values[n] < ALONE), key=lambda n: -values[n])
+        leaks += _held_against_each_other(columns[open_ones[:_PAIRED]], target)
     leaks += _together(columns.fillna(0.0), target, ("add up to", " + "))
     positive = target > 0
     if not binary and positive.mean() > 1 - _UNEXPLAINED:
@@ -48,7 +58,7 @@ def find_leaks(columns: pd.DataFrame, target: Floats, binary: bool) -> tuple[Lea
     return tuple(leaks)
 
 
-def _alone(column: pd.Series, target: Floats, binary: bool) -> str | None:
+def _alone(column: pd.Series, target: Floats, binary: bool) -> float:
     """Out-of-fold AUC, or R2 on the target's ranks, of a tree whose leaves are too large to learn rows by heart."""
     from scipy.stats import rankdata
     from sklearn.metrics import r2_score, roc_auc_score
@@ -56,16 +66,54 @@ def _alone(column: pd.Series, target: Floats, binary: bool) -> str | None:
     from sklearn.tree import DecisionTreeRegressor
 
     if column.nunique(dropna=False) < 2:  # noqa: PLR2004 - a constant
-        return None
+        return 0.0
     matrix = column.to_numpy(dtype=float)[:, None]
     leaf = max(5, len(column) // _LEAVES)
     tree = DecisionTreeRegressor(min_samples_leaf=leaf, random_state=0)
     truth = target if binary else rankdata(target)
     predicted = cross_val_predict(tree, matrix, truth, cv=KFold(_FOLDS, shuffle=True, random_state=0))
-    value = float((roc_auc_score if binary else r2_score)(truth, predicted))
-    if value < ALONE:
-        return None
-    return f"alone it predicts the target almost perfectly ({'AUC' if binary else 'rank R2'} {value:.3f})"
+    return float((roc_auc_score if binary else r2_score)(truth, predicted))
+
+
+def _held_against_each_other(columns: pd.DataFrame, target: Floats) -> list[Leak]:
+    """Columns (the most telling first) whose ratio to, or difference from, a later one tells the classes apart.
+
+    A tip of more than a fifth of the fare says nothing else than its ratio. The AUC is that of the values themselves;
+    pairs are tried on some rows first.
+    """
+    matrix, step = columns.to_numpy(float), -(-len(columns) // _SCREENED)
+    leaks = []
+    for first in range(matrix.shape[1]):
+        found = (0.0, "")
+        for other in range(first + 1, matrix.shape[1]):
+            some = _separation(matrix[::step, first], matrix[::step, other], target[::step])
+            if max(some) >= ALONE - 0.01:
+                apart = _separation(matrix[:, first], matrix[:, other], target)
+                word = "divided by" if apart[0] >= apart[1] else "less"
+                found = max(found, (max(apart), f"{word} {columns.columns[other]}"))
+        if found[0] >= ALONE:
+            reason = f"{found[1]} it predicts the target almost perfectly (AUC {found[0]:.3f})"
+            leaks.append(Leak((str(columns.columns[first]),), reason))
+    return leaks
+
+
+def _separation(mine: Floats, theirs: Floats, target: Floats) -> tuple[float, float]:
+    """The AUC of the ratio and of the difference of two columns; 0 where most rows have none."""
+    ratio = np.divide(mine, theirs, out=np.full(len(mine), np.nan), where=theirs != 0)
+    return _auc(ratio, target), _auc(mine - theirs, target)
+
+
+def _auc(values: Floats, target: Floats) -> float:
+    """The area under the curve, in the direction that makes it 0.5 or more (Mann and Whitney, 1947)."""
+    from scipy.stats import rankdata
+
+    known = np.isfinite(values)
+    yes, rows = int((target[known] > 0).sum()), int(known.sum())
+    if 2 * rows < len(values) or not 0 < yes < rows:
+        return 0.0
+    ranks = rankdata(values[known])[target[known] > 0].sum()
+    area = (ranks - yes * (yes + 1) / 2) / (yes * (rows - yes))
+    return float(max(area, 1 - area))
 
 
 def _together(columns: pd.DataFrame, target: Floats, words: tuple[str, str]) -> list[Leak]:

@@ -7,12 +7,15 @@ import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 from tasks.adapters.expectations import Expectation
 from tasks.core.columns import Column
+from tasks.core.sentinel.policy import Policy
 
+NOW = datetime(2025, 2, 1, tzinfo=UTC)
 CANARY = "parcel-77"
 """Every id begins with it: it may stand in the tables of events and labels, and nowhere else."""
 COLUMNS = (
@@ -38,7 +41,9 @@ class Case:
     """A delivery and its outcome: `refused` names the batch's rules, `rows` those of single rows, `left` the listing's.
 
     Neither of them means accepted whole. `typed` are values of accepted rows, in their order. `secrets` are
-    texts beside the ids that may stand in no message, log, journal or quarantine.
+    texts beside the ids that may stand in no message, log, journal or quarantine. `before` came earlier, the oldest
+    first, one `every` so long, and `joined` is what the source of `join` brought. `suite` are further fields of the
+    suite.
     """
 
     name: str
@@ -50,13 +55,20 @@ class Case:
     share: float = 0.3
     positive: str | None = "yes"
     negatives: tuple[str, ...] = ()
-    kind: Literal["events", "labels"] = "events"
+    kind: Literal["events", "labels", "joined"] = "events"
     refused: str = ""
     rows: Mapping[int, str] = field(default_factory=dict)
     left: str = ""
     delivered: int | None = None
     typed: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
+    before: tuple[bytes, ...] = ()
+    joined: tuple[bytes, ...] = ()
+    join: Mapping[str, Any] | None = None
+    every: timedelta = timedelta(days=1)
+    as_of: datetime = NOW
+    suite: Mapping[str, Any] = field(default_factory=dict)
+    sentinel: Policy = "warn"
 
     @property
     def outcome(self) -> str:

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from importlib import import_module
 from pathlib import Path
 from types import CodeType, FunctionType
@@ -17,24 +18,9 @@ from typing import Any
 
 from tests.corpus import corpus
 from tests.corpus.case import Case
-from tests.corpus.play import _seconds, as_stated, play
+from tests.corpus.play import as_stated, play, seconds
+from tests.corpus.rules import Rule, rules
 
-_SOURCES = "tasks.adapters.sources"
-_NULLS, _ROWS = "ExpectColumnProportionOfNonNullValuesToBeBetween", "ExpectTableRowCountToBeBetween"
-RULES: dict[str, tuple[str, ...]] = {
-    f"{_SOURCES}.bounds": ("max-size", "field-length"),
-    f"{_SOURCES}.delimited": ("count", "header", "empty", "fields", "nul-bytes"),
-    f"{_SOURCES}.files": ("file:link", "file:folder", "file:special"),
-    f"{_SOURCES}.json_lines": ("empty", "json", "nested"),
-    f"{_SOURCES}.packed": ("format", "line-length", "zip-members", "zip-path"),
-    f"{_SOURCES}.readable": ("encoding", "field-length", "quotes"),
-    "tasks.adapters.expectations": (_ROWS, _NULLS, "ExpectColumnValuesToBeUnique"),
-    "tasks.core.batches": ("max_quarantined_share",),
-    "tasks.core.classes": ("classes", "class:"),
-    "tasks.core.columns": ("type", "characters", "short", "required"),
-    "tasks.core.rows": ("columns", "nested", "row:no fields", "row:header", ":missing", ":too early", ":future"),
-}
-"""Which rules stand in which module, as they are written there."""
 PATIENCE = 20  # seconds, after which a case has not become what it states
 
 
@@ -42,25 +28,29 @@ PATIENCE = 20  # seconds, after which a case has not become what it states
 class Mutant:
     """One place of one rule."""
 
-    module: str
-    rule: str
+    rule: Rule
     place: int
 
     @property
     def name(self) -> str:
         """How it is told."""
-        return f"{self.rule.strip(':')} in {self.module.rsplit('.', 1)[-1]}, place {self.place + 1}"
+        return f"{self.rule.name} in {self.rule.module.rsplit('.', 1)[-1]}, place {self.place + 1}"
 
 
 class _Off(ast.NodeTransformer):
     """Takes the `place`-th statement, entry or branch that names a rule out of a module."""
 
-    def __init__(self, rule: str, place: int) -> None:
-        self._rule, self._place, self.seen = rule, place, 0
+    def __init__(self, rule: Rule, place: int) -> None:
+        self._rule, self._function, self._place, self.seen = rule.written, rule.function, place, 0
+        self._may_say_nothing = False
 
     def _names(self, node: ast.AST | None) -> bool:
-        return node is not None and any(isinstance(one, ast.Constant) and one.value == self._rule
-                                        for one in ast.walk(node))  # fmt: skip
+        return node is not None and any(self._is(one) for one in ast.walk(node))
+
+    def _is(self, node: ast.AST) -> bool:
+        if isinstance(node, ast.Constant):
+            return node.value == self._rule
+        return isinstance(node, ast.Attribute) and ast.unparse(node) == self._rule
 
     def _here(self) -> bool:
         self.seen += 1
@@ -69,11 +59,28 @@ class _Off(ast.NodeTransformer):
     def visit_Raise(self, node: ast.Raise) -> ast.AST:
         return ast.copy_location(ast.Pass(), node) if self._names(node) and self._here() else node
 
-    def visit_If(self, node: ast.If) -> ast.AST:
-        told = node.body[0]
-        if isinstance(told, ast.Return) and self._names(told) and not node.orelse and self._here():
-            return ast.copy_location(ast.Pass(), node)
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        if self._function not in {"", node.name}:
+            return node
+        self._may_say_nothing = node.returns is not None and "None" in ast.unparse(node.returns)
         return self.generic_visit(node)
+
+    def visit_If(self, node: ast.If) -> ast.AST:
+        told = node.body[-1]
+        if isinstance(told, ast.Return) and self._names(told.value) and not node.orelse:
+            return ast.copy_location(ast.Pass(), node) if self._here() else node
+        return self.generic_visit(node)
+
+    def visit_Return(self, node: ast.Return) -> ast.AST:
+        """What a function says at its end becomes nothing; where it has to say something, another name."""
+        if isinstance(node.value, ast.Call) and self._may_say_nothing and self._names(node.value):
+            node.value = None if self._here() else node.value
+        elif isinstance(node.value, ast.Tuple | ast.Call):
+            parts = node.value.elts if isinstance(node.value, ast.Tuple) else node.value.args
+            for place, one in enumerate(parts):
+                if isinstance(one, ast.Constant) and self._is(one) and self._here():
+                    parts[place] = ast.copy_location(ast.Constant(""), one)
+        return node if node.value is None else self.generic_visit(node)
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
         for side in ("body", "orelse"):
@@ -94,6 +101,10 @@ class _Off(ast.NodeTransformer):
         node.keys, node.values = [key for key, _ in kept], [value for _, value in kept]
         return self.generic_visit(node)
 
+    def visit_DictComp(self, node: ast.DictComp) -> ast.AST:
+        mine = self._names(node.key) or (isinstance(node.key, ast.Name) and node.key.id == self._rule)
+        return ast.copy_location(ast.Dict([], []), node) if mine and self._here() else self.generic_visit(node)
+
     def visit_List(self, node: ast.List) -> ast.AST:
         node.elts = [one for one in node.elts if not (self._names(one) and self._here())]
         return self.generic_visit(node)
@@ -103,25 +114,31 @@ class _Off(ast.NodeTransformer):
             return ast.copy_location(ast.List([], ast.Load()), node)
         return self.generic_visit(node)
 
+    def visit_For(self, node: ast.For) -> ast.AST:
+        if isinstance(node.iter, ast.Tuple):  # one thing that is looked for of several
+            node.iter.elts = [one for one in node.iter.elts if not (self._names(one) and self._here())]
+        return self.generic_visit(node)
+
     def visit_Expr(self, node: ast.Expr) -> ast.AST:
-        if isinstance(node.value, ast.Call) and self._names(node.value) and self._here():  # appended to a list
+        called = isinstance(node.value, ast.Call | ast.Yield)
+        if called and self._names(node.value) and self._here():  # appended to a list, or one of what is gone through
             return ast.copy_location(ast.Pass(), node)
         return self.generic_visit(node)
 
 
 def mutants() -> list[Mutant]:
-    """Every place of every rule; a rule without any is a mistake of the list."""
-    found = []
-    for module, rules in RULES.items():
-        for rule in rules:
-            places = _mutated(Mutant(module, rule, -1))[1]
-            assert places, f"{module} names no {rule}"
-            found += [Mutant(module, rule, place) for place in range(places)]
-    return found
+    """Every place of every rule, once for all names that it gives; a rule without any is a mistake of what is known."""
+    found: dict[tuple[str, str, str, int], Mutant] = {}
+    for rule in rules():
+        places = _mutated(Mutant(rule, -1))[1]
+        assert places, f"no place of {rule}"
+        for place in range(places):
+            found.setdefault((rule.module, rule.function, rule.written, place), Mutant(rule, place))
+    return [*found.values()]
 
 
 def _mutated(mutant: Mutant) -> tuple[CodeType, int]:
-    path = str(import_module(mutant.module).__file__)
+    path = str(import_module(mutant.rule.module).__file__)
     off = _Off(mutant.rule, mutant.place)
     tree = ast.fix_missing_locations(off.visit(ast.parse(Path(path).read_text("utf-8"))))
     return compile(tree, path, "exec"), off.seen
@@ -132,7 +149,7 @@ def switched_off(mutant: Mutant) -> Iterator[None]:
     """The rule does nothing at that place."""
     codes = {code.co_qualname: code for code in _codes(_mutated(mutant)[0])}
     before = {}
-    for function in _functions(import_module(mutant.module)):
+    for function in _functions(import_module(mutant.rule.module)):
         before[function] = function.__code__
         function.__code__ = codes[function.__qualname__]
     try:
@@ -161,30 +178,23 @@ def _functions(module: Any) -> Iterator[FunctionType]:
 
 def told_by(rule: str) -> list[Case]:
     """The cases of the corpus that end by a rule, the smallest first."""
-
-    def names(case: Case) -> set[str]:
-        told = [
-            *case.refused.split(", "),
-            case.left,
-            *(one for rules in case.rows.values() for one in rules.split("; ")),
-        ]
-        return {one.removeprefix("batch:") for one in told}
-
-    def same(one: str) -> bool:
-        if rule.startswith(":"):
-            return one.endswith(rule)
-        return one == rule or one.startswith(f"{rule.removesuffix(':')}:")
-
-    mine = [case for _, case in corpus() if any(same(one) for one in names(case))]
+    mine = [case for _, case in corpus() if any(fnmatchcase(name, rule) for name in told_in(case))]
     return sorted(mine, key=lambda case: len(case.content) if isinstance(case.content, bytes) else 0)
+
+
+def told_in(case: Case) -> set[str]:
+    """The rules that a case names; what stands in every suite is called without its column."""
+    told = [*case.refused.split(", "), case.left, *(one for names in case.rows.values() for one in names.split("; "))]
+    always = {one.removeprefix("batch:").partition(":")[0] for one in told if "Expect" in one and not case.rules}
+    return ({*told} | always) - {""}
 
 
 def killed_by(mutant: Mutant) -> str:
     """The case that does not become what it states while the rule is off; empty where none sees it."""
-    for case in told_by(mutant.rule):
+    for case in told_by(mutant.rule.name):
         with switched_off(mutant), tempfile.TemporaryDirectory(prefix="mutant-") as home:
             try:
-                with _seconds(PATIENCE):
+                with seconds(PATIENCE):
                     seen = not as_stated(case, play(case, Path(home)))
             except Exception:  # noqa: BLE001 - whatever it says, the delivery has not become what it states
                 seen = True

@@ -2,18 +2,21 @@
 
 import logging
 import os
+import shutil
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
 import pandas as pd
 
-from tasks import ingestion
+from config.joins import Join
+from tasks import ingestion, releasing, watching
 from tasks.adapters.sources import Folder, FolderLabels
 from tasks.adapters.store import Store
 from tasks.core import batches
@@ -25,8 +28,12 @@ from tasks.core.results import Decision
 from tasks.session import Session
 from tests.corpus.case import Case
 
-NOW = datetime(2025, 2, 1, tzinfo=UTC)
 LABELS = {"id": "parcel", "label": "late", "known_at": "at"}
+JOINED = "joined"
+ONE_FALSE_ALARM_IN = 100
+_ROOM = TemporaryDirectory(prefix="corpus-pasts-")
+_PASTS: list[tuple[Case, Path]] = []
+"""Homes in which the past of a case was taken in; cases of one past begin with a copy of it."""
 
 
 @dataclass(frozen=True)
@@ -68,26 +75,69 @@ def put(case: Case, folder: Path) -> Path:
 
 
 def play(case: Case, home: Path) -> Played:
-    """List, keep, judge, publish and record a delivery, as the flow does."""
+    """List, keep, judge, watch, publish and record a delivery as the flow does, after those that came before it."""
+    if case.before or case.joined:
+        shutil.copytree(after_its_past(case), home, dirs_exist_ok=True)
     put(case, home / "in")
-    session = Session(Store(str(home / "store"), "corpus"), f"sqlite:///{home}/control.db", NOW, "run", lambda: NOW)
-    source: Any = (FolderLabels if case.kind == "labels" else Folder)(
-        path=str(home / "in"), pattern="*", **(LABELS if case.kind == "labels" else {}), **case.source
+    return _take(case, home, case.as_of)
+
+
+def after_its_past(case: Case) -> Path:
+    """A home in which everything that came before the delivery was taken in."""
+    for known, home in _PASTS:
+        if (known.before, known.joined, known.columns) == (case.before, case.joined, case.columns):
+            return home
+    home = Path(_ROOM.name) / str(len(_PASTS))
+    past = [(JOINED, content) for content in case.joined] + [(case.kind, content) for content in case.before]
+    for place, (kind, content) in enumerate(past):
+        earlier = replace(case, kind=kind, content=content, file=f"earlier-{place}.csv", suite={}, rules=())
+        put(earlier, home / (JOINED if kind == JOINED else "in"))
+        played = _take(earlier, home, case.as_of - (len(past) - place) * case.every)
+        assert played.outcome == "accepted", played.spoken
+    _PASTS.append((case, home))
+    return home
+
+
+def _take(case: Case, home: Path, as_of: datetime) -> Played:
+    session = Session(Store(str(home / "store"), "corpus"), f"sqlite:///{home}/control.db", as_of, "run", lambda: as_of)
+    joins = (
+        [Join.model_validate({**case.join, "source": {"kind": "folder", "path": f"{home}/{JOINED}"}})]
+        if case.join
+        else []
     )
+    source: Any = Folder(path=str(home / "in"), pattern="*", **case.source) if case.kind == "events" else None
+    if case.kind == "labels":
+        source = FolderLabels(path=str(home / "in"), pattern="*", **LABELS, **case.source)
+    kind = "events"
+    if case.kind == JOINED:
+        source, kind = joins[0].source, joins[0].joining(case.columns).table
     with patch.object(ingestion, "get_run_logger", lambda: logging.getLogger("tests.corpus")):
-        listing = ingestion.list_deliveries.fn(source, session)
+        listing = ingestion.list_deliveries.fn(source, session, kind)
     with session.leases.hold("ingestion/corpus", "run") as lease:
-        decisions = [_ingest(case, session, source, path, lease) for path in listing.ready]
-    left = dict(listing.left_out)
-    return _read(session, decisions[0] if decisions else None, left)
+        told = [_ingest(case, session, source, path, joins, lease) for path in listing.ready]
+    decisions = [decision for decision in told if decision is not None]
+    return _read(session, decisions[0] if decisions else None, dict(listing.left_out))
 
 
-def _ingest(case: Case, session: Session, source: Any, path: Path, lease: Any) -> Decision:
-    delivery = ingestion.keep_raw.fn(session, path, case.kind)
-    assert delivery is not None
-    suite = Suite(case.rules, case.share, Classes(case.positive, case.negatives, binary=case.positive is not None))
-    if case.kind == "events":
+def _ingest(case: Case, session: Session, source: Any, path: Path, joins: list[Join], lease: Any) -> Decision | None:
+    joined = [join.joining(case.columns) for join in joins]
+    delivery = ingestion.keep_raw.fn(session, path, joined[0].table if case.kind == JOINED else case.kind)
+    if delivery is None:
+        return None
+    classes = Classes(case.positive, case.negatives, binary=case.positive is not None)
+    suite = replace(Suite(case.rules, case.share, classes, joins=joined), **case.suite)
+    if case.kind == JOINED:
+        columns = joined[0].columns
+        judged = ingestion.judge_events.fn(
+            session, delivery, source, columns, joins[0].suite(joined[0], suite.protection)
+        )
+        tables = batches.event_tables(judged, delivery, columns, None, timedelta(0))
+    elif case.kind == "events":
         judged = ingestion.judge_events.fn(session, delivery, source, case.columns, suite)
+        judged = releasing.find_replaced.fn(session, delivery, judged, suite.corrections)
+        judged = watching.watch_delivery.fn(
+            session, judged, case.columns, case.positive, case.sentinel, ONE_FALSE_ALARM_IN
+        )
         tables = batches.event_tables(judged, delivery, case.columns, case.positive, timedelta(0))
     else:
         judged = ingestion.judge_labels.fn(session, delivery, source, suite)
@@ -98,8 +148,11 @@ def _ingest(case: Case, session: Session, source: Any, path: Path, lease: Any) -
 
 def _read(session: Session, decision: Decision | None, left: Mapping[str, str]) -> Played:
     store = session.store
-    told = {name: store.read(name) if store.exists(name) else pd.DataFrame() for name in ("quarantine", "batches")}
-    tables = {name: _exactly(store, name) if store.exists(name) else pd.DataFrame() for name in ("events", "labels")}
+    batch_id = "" if decision is None else decision.evidence["batch"]
+    told = {name: _of(batch_id, store.read(name)) if store.exists(name) else pd.DataFrame()
+            for name in ("quarantine", "batches")}  # fmt: skip
+    tables = {name: _of(batch_id, _exactly(store, name)) if store.exists(name) else pd.DataFrame()
+              for name in ("events", "labels")}  # fmt: skip
     refused: dict[int, str] = {}
     whole: list[str] = []
     for entry in told["quarantine"].to_dict("records"):
@@ -113,6 +166,11 @@ def _read(session: Session, decision: Decision | None, left: Mapping[str, str]) 
     counts = (int(batch["delivered"]), int(batch["accepted"]), int(batch["quarantined"]))
     rules = {number: rule for number, rule in refused.items() if rule}
     return Played(decision, left, tuple(dict.fromkeys(whole)), rules, counts, **tables, spoken=spoken)
+
+
+def _of(batch_id: str, rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of one delivery, and of none other."""
+    return rows[rows["_batch_id"] == batch_id].reset_index(drop=True)
 
 
 def _exactly(store: Store, name: str) -> pd.DataFrame:
@@ -135,7 +193,7 @@ def plain(case: Case, path: Path, played: Played) -> str:
         return ""
     names = [column.name for column in case.columns if column.role != "ignore"]
     try:
-        with _seconds(5):
+        with seconds(5):
             frame = pd.read_csv(path)[names]
     except TimeoutError:
         return "waits for ever"
@@ -147,7 +205,7 @@ def plain(case: Case, path: Path, played: Played) -> str:
 
 
 @contextmanager
-def _seconds(count: int) -> Iterator[None]:
+def seconds(count: int) -> Iterator[None]:
     """Raise TimeoutError in the main thread after that long."""
 
     def end(*_: object) -> None:

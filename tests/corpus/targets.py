@@ -104,6 +104,12 @@ def _late() -> Iterator[Case]:
         rows={1: "known_at:future"},
     )
     yield Case(
+        "labels known before there was a clock",
+        labels("yes", "no").replace(b"2025-01-02", b"1970-01-02"),
+        kind="labels",
+        rows={1: "known_at:too early"},
+    )
+    yield Case(
         "labels without a time",
         labels("yes", "no").replace(b"2025-01-02T12:00:00Z", b""),
         kind="labels",

@@ -106,14 +106,19 @@ _STACK = pytest.StashKey[DemoStack]()
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Begin what takes longest; tests of the core keep one processor busy meanwhile."""
-    from tests.e2e import bikes
+    from tests.e2e import bikes, chicago
 
     if session.config.option.collectonly:
         return
     folder = TemporaryDirectory(prefix="keepfit-e2e-")
     session.config.add_cleanup(folder.cleanup)
     stack = session.stash[_STACK] = DemoStack(Path(folder.name) / "demo")
-    early.begin(session, {"demo": stack.play, "bikes": lambda: bikes.live(Path(folder.name) / "bikes")})
+    plays = {
+        "demo": stack.play,
+        "bikes": lambda: bikes.live(Path(folder.name) / "bikes"),
+        "chicago": lambda: chicago.live(Path(folder.name) / "chicago"),
+    }
+    early.begin(session, plays)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

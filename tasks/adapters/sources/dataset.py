@@ -1,7 +1,7 @@
 """A data set by name, from scikit-learn itself or from OpenML: delivered once, as one batch."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -75,7 +75,9 @@ class Dataset(BaseModel):
                 else f"The data set has no column {self.time!r}. Correct source.time, or give source.start."
             )
         if self.start is not None:
-            times = pd.date_range(self.start, periods=len(rows), freq=self.step, tz="UTC")
+            # A zone as a pipeline's file gives it is none that pandas takes beside UTC.
+            start = pd.Timestamp(self.start.astimezone(UTC).replace(tzinfo=None))
+            times = pd.date_range(start, periods=len(rows), freq=self.step).tz_localize("UTC")
             rows = rows.assign(**{self.time: times.as_unit("us")})
         return rows
 

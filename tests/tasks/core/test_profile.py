@@ -296,3 +296,26 @@ def test_chicago_taxi():
     assert {c.name for c in found.columns if c.role == "ignore"} == {"pickup_census_tract"}
     assert found.column("payment_type").type == found.column("company").type == "category"
     assert not any(c.leak for c in found.columns)
+
+
+def test_a_tip_of_chicago_taxi_tells_whether_it_was_a_fifth_of_the_fare():
+    trips = real_texts("chicago_taxi/data.csv")
+    tips, fares = (pd.to_numeric(trips[name]) for name in ("tips", "fare"))
+    found = profile(trips.assign(big_tip=(tips > 0.2 * fares).astype(int).astype(str)), "big_tip")
+    assert [c.name for c in found.columns if c.leak] == ["tips"]
+    assert "LEAK: divided by fare it predicts the target almost perfectly (AUC 1.000)" in why(found, "tips")
+
+
+@pytest.mark.parametrize("told", ["ratio", "difference"])
+def test_a_column_that_gives_the_target_away_beside_another_one_is_found(told):
+    rng = np.random.default_rng(3)
+    fare = np.round(rng.lognormal(2.5, 0.7, 1_500), 2)
+    tips = np.round(fare * np.where(rng.random(1_500) < 0.5, rng.uniform(0.05, 0.35, 1_500), 0.0), 2)
+    yes = tips > 0.2 * fare
+    if told == "difference":
+        tips, yes = fare + rng.normal(0.0, 8.0, 1_500), None
+        yes = tips > fare + 2.0
+    frame = pd.DataFrame({"fare": fare, "tips": tips, "miles": rng.exponential(3.0, 1_500), "big": yes.astype(int)})
+    found = profile(frame.astype(str), "big")
+    assert [c.name for c in found.columns if c.leak] == ["tips"]
+    assert not any(c.leak for c in profile(frame.assign(fare=rng.permutation(fare)).astype(str), "big").columns)
