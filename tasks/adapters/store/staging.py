@@ -8,7 +8,8 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from hashlib import sha256
+from dataclasses import dataclass
+from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,26 @@ SUPERSEDED = "superseded"
 REPLACEABLE = ("events", "labels", "predictions")
 _FIRST = ("labels", "quarantine", "events")
 _MANIFEST = "manifest.json"
+_UNIQUE = "_row_id"
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A staged table: its file, and the SHA-256 of what was written to it."""
+
+    path: Path
+    sha256: str
+
+    def check(self) -> None:
+        """Raise ArtefactMismatch for a file that changed on the disk."""
+        if _sum(self.path) != self.sha256:
+            raise _damaged(self.path, self.path.parent.name)
+
+    def read(self) -> "pa.Table":
+        """All its rows."""
+        import pyarrow.parquet as pq
+
+        return pq.read_table(self.path, page_checksum_verification=True)
 
 
 def write(folder: Path, batch_id: str, tables: "Mapping[str, pa.Table]") -> None:
@@ -53,7 +74,7 @@ def write(folder: Path, batch_id: str, tables: "Mapping[str, pa.Table]") -> None
 def publish(
     folder: Path,
     batch_id: str,
-    append: "Callable[[str, pa.Table], bool]",
+    append: "Callable[[str, Staged], object]",
     is_published: Callable[[], bool],
     before_each: Callable[[str], None] | None = None,
 ) -> None:
@@ -66,7 +87,8 @@ def publish(
     try:
         sums = _manifest(final)
         for table in in_order(sums):
-            rows = _read_table(final / f"{table}.parquet", sums[table], batch_id)
+            rows = Staged(final / f"{table}.parquet", sums[table])
+            rows.check()
             if before_each is not None:
                 before_each(table)
             append(table, rows)
@@ -127,26 +149,19 @@ def _manifest(final: Path) -> dict[str, str]:
 
 
 def _write_table(path: Path, table: "pa.Table") -> str:
-    import pyarrow.parquet as pq
-
-    pq.write_table(table, path, write_page_checksum=True)
-    sync(path)
-    with path.open("rb") as file:
-        return _sum(file.read())
-
-
-def _read_table(path: Path, expected: str, batch_id: str) -> "pa.Table":
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    content = path.read_bytes()
-    if _sum(content) != expected:
-        raise _damaged(path, batch_id)
-    return pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
+    # Real numbers and row ids hardly repeat, so that a dictionary of them is made in vain.
+    repeated = [field.name for field in table.schema if field.name != _UNIQUE and not pa.types.is_floating(field.type)]
+    pq.write_table(table, path, write_page_checksum=True, use_dictionary=repeated)
+    sync(path)
+    return _sum(path)
 
 
-def _sum(content: bytes) -> str:
-    return sha256(content).hexdigest()
+def _sum(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
 def _damaged(path: Path, batch_id: str) -> ArtefactMismatch:
