@@ -107,7 +107,7 @@ class Store:
             remote.download(self.uri("raw"), sha256, folders.private(folder))
         return raw.path_of(folder, sha256)
 
-    def stage(self, batch_id: str, tables: "Mapping[str, pa.Table]") -> None:
+    def stage(self, batch_id: str, tables: "Mapping[str, pd.DataFrame | pa.Table]") -> None:
         """Write the tables of a batch aside, all or none. A batch that is staged already keeps its first stage."""
         folders.private(self._folder)
         staging.write(self._staging, batch_id, tables)

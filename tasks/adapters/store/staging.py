@@ -13,11 +13,12 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.adapters.store.columns import to_arrow
+from tasks.adapters.store import pieces
 from tasks.adapters.store.folders import private, sync, writing
 from tasks.core.errors import ArtefactMismatch, ConfigInvalid, NotFound
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
 CLOSING = "batches"
@@ -25,7 +26,6 @@ SUPERSEDED = "superseded"
 REPLACEABLE = ("events", "labels", "predictions")
 _FIRST = ("labels", "quarantine", "events")
 _MANIFEST = "manifest.json"
-_UNIQUE = "_row_id"
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Staged:
         return pq.read_table(self.path, page_checksum_verification=True)
 
 
-def write(folder: Path, batch_id: str, tables: "Mapping[str, pa.Table]") -> None:
+def write(folder: Path, batch_id: str, tables: "Mapping[str, pd.DataFrame | pa.Table]") -> None:
     """Stage the tables: a hidden folder is filled, synced and renamed.
 
     An earlier stage of the same batch stands, since parts of it may be published already. Raises ConfigInvalid without
@@ -56,11 +56,10 @@ def write(folder: Path, batch_id: str, tables: "Mapping[str, pa.Table]") -> None
     final = stage_folder(folder, batch_id)
     if CLOSING not in tables:
         raise ConfigInvalid(f"Batch {batch_id} has no table {CLOSING!r}; stage its row there with the others.")
-    rows = {name: to_arrow(table) for name, table in tables.items()}
     with writing(folder):
         temporary = Path(tempfile.mkdtemp(prefix=f".{batch_id}.", dir=private(folder)))
         try:
-            sums = {name: _write_table(temporary / f"{name}.parquet", table) for name, table in rows.items()}
+            sums = {name: _write_table(temporary / f"{name}.parquet", table) for name, table in tables.items()}
             (temporary / _MANIFEST).write_text(json.dumps(sums, sort_keys=True))
             sync(temporary / _MANIFEST)
             sync(temporary)
@@ -148,13 +147,8 @@ def _manifest(final: Path) -> dict[str, str]:
     raise _damaged(final / _MANIFEST, final.name)
 
 
-def _write_table(path: Path, table: "pa.Table") -> str:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    # Real numbers and row ids hardly repeat, so that a dictionary of them is made in vain.
-    repeated = [field.name for field in table.schema if field.name != _UNIQUE and not pa.types.is_floating(field.type)]
-    pq.write_table(table, path, write_page_checksum=True, use_dictionary=repeated)
+def _write_table(path: Path, table: "pd.DataFrame | pa.Table") -> str:
+    pieces.write(path, table)
     sync(path)
     return _sum(path)
 
