@@ -12,9 +12,10 @@ from tasks.adapters.expectations import Validation
 from tasks.adapters.faults import fault_point
 from tasks.core import batches, corrections, schema_changes
 from tasks.core.batches import Delivery, Suite
-from tasks.core.columns import Column, Converted, beside, convert, delivered
+from tasks.core.columns import Column, Converted, convert, delivered
 from tasks.core.errors import DataRejected
 from tasks.core.features import EVENT_TIME, ROW_ID
+from tasks.core.frames import beside
 from tasks.core.joins import KEY, is_joined, key_digests
 from tasks.core.privacy.protection import Found
 from tasks.core.rows import refuse_unusable, repeated_rows, shape_faults, time_faults

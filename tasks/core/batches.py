@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tasks.core import superseding
 from tasks.core.classes import Classes, target_values
-from tasks.core.columns import RESERVED_PREFIX, Column, beside
+from tasks.core.columns import RESERVED_PREFIX, Column
 from tasks.core.features import EVENT_TIME, ROW_ID
+from tasks.core.frames import beside, only
 from tasks.core.joins import Join, is_joined
 from tasks.core.privacy.protection import Protection
 from tasks.core.results import Check, Decision, Verdict, Window
@@ -120,7 +121,8 @@ def judge_rows(
     if share > max_share:
         told = f"max_quarantined_share ({share:.0%} of rows refused, {max_share:.0%} allowed)"
         reasons["max_quarantined_share"] = told
-    judged = Judged(frame.loc[~frame.index.isin(list(refused))], refused, len(frame), None, tuple(checks))
+    accepted = frame.drop(list(refused), errors="ignore") if refused else frame
+    judged = Judged(accepted, refused, len(frame), None, tuple(checks))
     return refuse_whole(judged, reasons) if reasons else judged
 
 
@@ -190,8 +192,10 @@ def event_tables(
     tables = closing_tables(judged, delivery, rows[EVENT_TIME] if len(rows) else None)
     if len(rows):
         kept = [column.name for column in columns if column.role not in {"ignore", "target"}]
-        ours = [name for name in rows if str(name).startswith(RESERVED_PREFIX) and name not in {ROW_ID, EVENT_TIME}]
-        moment, stored = pd.Timestamp(delivery.ingested_at), rows[[*kept, ROW_ID, EVENT_TIME, *ours]]
+        ours = [
+            str(name) for name in rows if str(name).startswith(RESERVED_PREFIX) and name not in {ROW_ID, EVENT_TIME}
+        ]
+        moment, stored = pd.Timestamp(delivery.ingested_at), only(rows, [*kept, ROW_ID, EVENT_TIME, *ours])
         ours_alike = {"_batch_id": delivery.batch_id, "_ingested_at": moment}
         tables[delivery.kind] = beside(
             stored, {name: pd.Series(value, stored.index) for name, value in ours_alike.items()}

@@ -52,6 +52,6 @@ def cells_of(
     """What was read of a column of which no cell hides signs."""
     import pandas as pd
 
-    short = lacking(raw) if absent.any() else pd.Series(False, raw.index)
-    masks = (pd.Series(mask, raw.index) for mask in (broken, absent))
-    return Cells(values, *masks, pd.Series(False, raw.index), short)
+    nowhere = pd.Series(False, raw.index)
+    short = lacking(raw) if absent.any() else nowhere
+    return Cells(values, pd.Series(broken, raw.index), pd.Series(absent, raw.index), nowhere, short)

@@ -3,7 +3,7 @@
 A value that is not what its column declares becomes a fault with a rule name; it is never guessed, rounded or dropped.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -142,13 +142,6 @@ def convert(text: "pd.DataFrame", columns: Sequence[Column]) -> Converted:
         faults |= {f"{rule}:{column.name}": list(text.index[broken]) for rule, broken in rules.items() if broken.any()}
         typed[column.name] = cells.read
     return Converted(pd.DataFrame(typed, index=text.index, copy=False), faults)
-
-
-def beside(frame: "pd.DataFrame", new: "Mapping[str, pd.Series]") -> "pd.DataFrame":
-    """The frame with further columns, or others in the place of some; nothing is copied, as `assign` does."""
-    import pandas as pd
-
-    return pd.DataFrame({**frame, **new}, index=frame.index, copy=False)
 
 
 def texts_of(frame: "pd.DataFrame") -> "pd.DataFrame":

@@ -127,8 +127,8 @@ def repeated(raw: "pd.Series", cells: Any, read: "Callable[[pd.Series], Cells]")
     distinct = coded.dictionary.to_pylist()
     codes = coded.indices.fill_null(len(distinct)).to_numpy(zero_copy_only=False)
     once = read(pd.Series([*distinct, None], dtype=object))
-    parts = (once.read, once.broken, once.absent, once.hidden)
-    return Cells(*(_taken(part, codes, raw) for part in parts), _lacking(raw, cells))
+    broken, absent, hidden = (_taken(mask, codes, raw) for mask in (once.broken, once.absent, once.hidden))
+    return Cells(_taken(once.read, codes, raw), broken, absent, hidden, _lacking(raw, cells))
 
 
 def plain_texts(raw: "pd.Series", column: "Column", cells: Any) -> Cells | None:

@@ -18,6 +18,19 @@ def read_parquet(path: Path, limit: int = bounds.SIZE) -> "pd.DataFrame":
     """Every row of a file; raises DataRejected beyond `limit` bytes, whatever the file says about its own size."""
     import pandas as pd
     import pyarrow as pa
+
+    table = _measured(path, limit)
+    # Of a large file each column is let go once it is taken over; of one piece columns would be shared and read-only.
+    large = table.num_columns > 0 and table.column(0).num_chunks > 1
+    frame: pd.DataFrame = table.to_pandas(integer_object_nulls=True, split_blocks=large, self_destruct=large)
+    del table
+    pa.default_memory_pool().release_unused()
+    frame.index = pd.RangeIndex(len(frame))
+    return frame
+
+
+def _measured(path: Path, limit: int) -> "pa.Table":
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     bounds.refuse_size(path.stat().st_size, limit)
@@ -36,9 +49,7 @@ def read_parquet(path: Path, limit: int = bounds.SIZE) -> "pd.DataFrame":
             bounds.refuse_size(size, limit)
             _refuse_long_fields(packed, texts)
             batches.append(batch)
-    frame: pd.DataFrame = pa.Table.from_batches(batches, schema).to_pandas(integer_object_nulls=True)
-    frame.index = pd.RangeIndex(len(frame))
-    return frame
+    return pa.Table.from_batches(batches, schema)
 
 
 def _is_text(kind: "pa.DataType") -> bool:

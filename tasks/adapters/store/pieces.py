@@ -4,6 +4,7 @@ The columns' types are those that the whole table would have.
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _ROWS = 250_000
-_UNIQUE = "_row_id"
+_GLANCE = 2_000
 
 
 class _OtherTypes(Exception):
@@ -58,13 +59,24 @@ def _alike(piece: "pa.Table", schema: "pa.Schema") -> "pa.Table":
 
 
 def _save(path: Path, tables: "Iterator[pa.Table]") -> None:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     first = next(tables)
-    # Real numbers and row ids hardly repeat, so that a dictionary of them is made in vain.
-    repeated = [field.name for field in first.schema if field.name != _UNIQUE and not pa.types.is_floating(field.type)]
-    with pq.ParquetWriter(path, first.schema, write_page_checksum=True, use_dictionary=repeated) as writer:
-        writer.write_table(first)
-        for table in tables:
-            writer.write_table(table)
+    names = [name for name in first.column_names if _repeats(first.column(name))]
+    with (
+        pq.ParquetWriter(path, first.schema, write_page_checksum=True, use_dictionary=names) as writer,
+        ThreadPoolExecutor(1) as behind,
+    ):
+        written = behind.submit(writer.write_table, first)
+        for table in tables:  # made while the one before it is written
+            written.result()
+            written = behind.submit(writer.write_table, table)
+        written.result()
+
+
+def _repeats(column: "pa.ChunkedArray") -> bool:
+    """Whether values repeat among the first; of others a dictionary is made in vain."""
+    import pyarrow as pa
+
+    glance = column.slice(0, _GLANCE)
+    return pa.types.is_nested(column.type) or len(glance.unique()) <= len(glance) / 2

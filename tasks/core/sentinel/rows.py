@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.core.pairs import microseconds, numbers
+from tasks.core.sampling import mixed
 from tasks.core.sentinel.finding import LEAST, ROWS, Finding, Floats, by_chance
 
 if TYPE_CHECKING:
@@ -30,8 +31,10 @@ def content(frame: "pd.DataFrame", columns: Sequence[str]) -> Hashes:
     """A 64-bit hash of each row's values, the same for fresh rows and for rows that were stored and read again."""
     import pandas as pd
 
-    plain = pd.DataFrame({name: _plain(frame[name]) for name in columns}, copy=False)  # no second copy of all rows
-    return np.asarray(pd.util.hash_pandas_object(plain, index=False), np.uint64)
+    found = np.zeros(len(frame), np.uint64)
+    for name in columns:  # of a large delivery one column at a time
+        found = mixed(found, 0) ^ pd.util.hash_array(_plain(frame[name]))
+    return found
 
 
 def _plain(column: "pd.Series[Any]") -> NDArray[Any]:
@@ -41,7 +44,7 @@ def _plain(column: "pd.Series[Any]") -> NDArray[Any]:
         return microseconds(column)
     if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
         return numbers(column)
-    values = column.astype(object).where(column.notna(), None)
+    values = column if column.dtype == object else column.astype(object).where(column.notna(), None)
     kind = pd.api.types.infer_dtype(values, skipna=True)
     if kind == "boolean":  # with missing values, as tables give them back
         return numbers(values.map({True: 1.0, False: 0.0}))
