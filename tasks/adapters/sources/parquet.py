@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+_GLANCE = 2_000
 _ROWS = 32_768  # that are unpacked before they are measured
 
 
@@ -22,11 +23,24 @@ def read_parquet(path: Path, limit: int = bounds.SIZE) -> "pd.DataFrame":
     table = _measured(path, limit)
     # Of a large file each column is let go once it is taken over; of one piece columns would be shared and read-only.
     large = table.num_columns > 0 and table.column(0).num_chunks > 1
+    apart = _hardly_repeating(table) if large else []
+    order, texts = table.column_names, {name: table.column(name).to_pandas(deduplicate_objects=False) for name in apart}
+    table = table.drop_columns(apart)
     frame: pd.DataFrame = table.to_pandas(integer_object_nulls=True, split_blocks=large, self_destruct=large)
     del table
+    if apart:
+        frame = pd.DataFrame({name: texts.get(name, frame.get(name)) for name in order}, copy=False)
     pa.default_memory_pool().release_unused()
     frame.index = pd.RangeIndex(len(frame))
     return frame
+
+
+def _hardly_repeating(table: "pa.Table") -> list[str]:
+    """Texts that are mostly different: looking for equal ones would take the memory of all of them once more."""
+    if b"pandas" in (table.schema.metadata or {}):  # which tells of columns that are an index
+        return []
+    glances = {field.name: table.column(field.name)[:_GLANCE] for field in table.schema if _is_text(field.type)}
+    return [name for name, glance in glances.items() if len(glance.unique()) > len(glance) / 2]
 
 
 def _measured(path: Path, limit: int) -> "pa.Table":
