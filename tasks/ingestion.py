@@ -160,15 +160,13 @@ def judge_labels(
 @task(name="publish batch", task_run_name="publish {delivery.name}", **STEP)
 def publish_batch(session: Session, delivery: Delivery, tables: Mapping[str, "pd.DataFrame"], lease: Lease) -> None:
     """Stage all tables of a delivery, then append each once; whoever lost the lease publishes nothing."""
-    import pyarrow as pa
 
     def before(table: str) -> None:
         if table in _EVERY_DAY or is_joined(table):
             fault_point(f"ingestion.published.{JOINED if is_joined(table) else table}")
         session.leases.check(lease)
 
-    rows = {name: pa.Table.from_pandas(table, preserve_index=False) for name, table in tables.items()}
-    session.store.stage(delivery.batch_id, rows)
+    session.store.stage(delivery.batch_id, tables)
     fault_point("ingestion.staged")
     session.leases.check(lease)
     session.store.publish(delivery.batch_id, before_each=before)

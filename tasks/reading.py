@@ -12,9 +12,10 @@ from tasks.adapters.expectations import Validation
 from tasks.adapters.faults import fault_point
 from tasks.core import batches, corrections, schema_changes
 from tasks.core.batches import Delivery, Suite
-from tasks.core.columns import Column, convert, delivered
+from tasks.core.columns import Column, Converted, convert, delivered
 from tasks.core.errors import DataRejected
 from tasks.core.features import EVENT_TIME, ROW_ID
+from tasks.core.frames import beside
 from tasks.core.joins import KEY, is_joined, key_digests
 from tasks.core.privacy.protection import Found
 from tasks.core.rows import refuse_unusable, repeated_rows, shape_faults, time_faults
@@ -52,38 +53,62 @@ def examine(
     before: Sequence[Mapping[str, str]],
 ) -> Examined:
     """Read, convert, join and validate a delivery; `before`: what the columns of earlier deliveries held."""
-    own = delivered(columns)
+    used = [column for column in delivered(columns) if column.role != "ignore"]
     try:
-        text = source.read(session.store.raw_path(delivery.sha256))
-        again = repeated_rows(text, own) if suite.repeats == "set_aside" else text.index[:0]
-        text = text if suite.rows is None else text.loc[list(suite.rows)]
-        frame, faults, found = _typed(session, delivery, text, columns, suite, before)
+        read = _read(session, delivery, source, columns, suite, before)
+        frame, faults, found = _typed(session, delivery, read.typed, used, suite)
     except DataRejected as error:
         return Examined(rejected=(error.rule, str(error)))
-    again = again.intersection(text.index)
+    again = read.again
     rules = [*expectations.always(columns), *suite.expectations]
     rules = rules if suite.rows is None else [rule for rule in rules if rule.on_fail == "quarantine"]
     # Of single rows that are judged again none need have a value.
     may_be_empty = [column.name for column in columns if column.optional or suite.rows is not None]
-    answer = expectations.validate(frame.drop(again), rules, may_be_empty)  # the first of them as if it came alone
+    alone = frame.drop(again) if len(again) else frame  # the first of them as if it came alone
+    answer = expectations.validate(alone, rules, may_be_empty)
     fault_point("ingestion.validated")
+    return Examined(frame, faults, answer, found, read.columns, len(frame), list(again))
+
+
+@dataclass(frozen=True)
+class _Read:
+    """The typed rows of a delivery, those that repeat an earlier one, and what each column's values are."""
+
+    typed: Converted
+    again: "pd.Index"
+    columns: Mapping[str, str]
+
+
+def _read(
+    session: Session,
+    delivery: Delivery,
+    source: Any,
+    columns: Sequence[Column],
+    suite: Suite,
+    before: Sequence[Mapping[str, str]],
+) -> _Read:
+    """Read and convert; what was delivered is not held any longer than this. Raises DataRejected."""
+    own = delivered(columns)
+    text = source.read(session.store.raw_path(delivery.sha256))
+    again = repeated_rows(text, own) if suite.repeats == "set_aside" else text.index[:0]
+    text = text if suite.rows is None else text.loc[list(suite.rows)]
+    used = [column for column in own if column.role != "ignore"]
+    refuse_unusable(text, used, before)
+    typed = convert(text, used)
+    faults = typed.faults | shape_faults(text, [column.name for column in used])
     described = schema_changes.describe(text, {column.name: column.missing for column in own})
-    return Examined(frame, faults, answer, found, described, len(text), list(again))
+    return _Read(Converted(typed.frame, faults), again.intersection(text.index), described)
 
 
 def _typed(
     session: Session,
     delivery: Delivery,
-    text: "pd.DataFrame",
-    columns: Sequence[Column],
+    converted: Converted,
+    used: Sequence[Column],
     suite: Suite,
-    before: Sequence[Mapping[str, str]],
 ) -> tuple["pd.DataFrame", dict[str, Any], Found]:
     """The rows as they may be stored, the rules that single rows break, and what of them is personal. DataRejected."""
-    used = [column for column in delivered(columns) if column.role != "ignore"]
-    refuse_unusable(text, used, before)
-    converted = convert(text, used)
-    faults = converted.faults | shape_faults(text, [column.name for column in used])
+    faults = dict(converted.faults)
 
     def ids(rows: "pd.DataFrame") -> "pd.Series":
         return batches.row_ids(rows, used, delivery.batch_id, suite.identity)
@@ -92,8 +117,8 @@ def _typed(
         return standing(session, ids(rows), table=delivery.kind)
 
     frame, found = make_private(session, converted.frame, used, suite.protection, accepted)
-    frame = frame.assign(**{EVENT_TIME: batches.event_times(frame, used, delivery.ingested_at)})
-    frame[ROW_ID] = ids(frame)
+    times = batches.event_times(frame, used, delivery.ingested_at)
+    frame = beside(frame, {EVENT_TIME: times, ROW_ID: ids(frame)})
     timed = next((column for column in used if column.role == "time"), None)
     faults |= time_faults(frame[EVENT_TIME], timed, session.now, "event_time")
     if is_joined(delivery.kind):
@@ -120,12 +145,7 @@ def accepted_before(session: Session, ids: "pd.Series", delivery: Delivery, suit
 
 def standing(session: Session, ids: "pd.Series", where: Any = None, table: str = "events") -> "pd.Series":
     """Which of these rows stand in the table (of those that pass the filter); a missing id counts as one that does."""
-    import numpy as np
-    import pandas as pd
-
-    distinct = pd.Index(ids.dropna().unique())
-    seen = np.zeros(len(distinct), bool)
+    wanted, seen = set(ids), set[str]()
     for rows in session.store.scan(table, [ROW_ID], where):
-        places = distinct.get_indexer(rows.column(ROW_ID).to_pandas())
-        seen[places[places >= 0]] = True
-    return ids.isna() | ids.isin(distinct[seen])
+        seen |= wanted.intersection(rows.column(ROW_ID).to_pylist())
+    return ids.isna() | ids.isin(seen) if seen else ids.isna()

@@ -11,6 +11,7 @@ from tasks.core.batches import Judged
 from tasks.core.classes import target_values
 from tasks.core.columns import Column
 from tasks.core.features import EVENT_TIME, ROW_ID
+from tasks.core.frames import only
 from tasks.core.sampling import bounded_sample_batches
 from tasks.core.sentinel.deliveries import BATCH, INGESTED, Arrival, Past, delivery_findings
 from tasks.core.sentinel.finding import Finding
@@ -42,7 +43,7 @@ def watch_delivery(
     past = _past(session, judged.accepted[EVENT_TIME], stored, target is not None)
     if judged.replaced is not None:  # a correction resembles what it corrects
         past = replace(past, rows=past.rows[~past.rows[ROW_ID].isin(judged.replaced.rows[ROW_ID])])
-    arrival = Arrival(judged.accepted[[*stored, ROW_ID, EVENT_TIME]], session.as_of, labels)
+    arrival = Arrival(only(judged.accepted, [*stored, ROW_ID, EVENT_TIME]), session.as_of, labels)
     return answer(judged, delivery_findings(arrival, past, columns, one_in, _SEED), policy)
 
 

@@ -147,7 +147,7 @@ def _build(
 
 def _answers(rule: Expectation, frame: "pd.DataFrame") -> bool:
     given = rule.arguments.get("regex_list", [rule.arguments.get("regex")])
-    told = [pattern for pattern in given if isinstance(pattern, str)]
+    told = patterns.doubtful([pattern for pattern in given if isinstance(pattern, str)])
     column = rule.arguments.get("column")
     return (
         not told or column not in frame or patterns.answers_in_time(told, frame[column].dropna().astype(str).unique())

@@ -22,12 +22,16 @@ for pattern in map(re.compile, given["patterns"]):
 """
 
 
+def doubtful(patterns: Sequence[str]) -> list[str]:
+    """Those of the patterns that may take long."""
+    return [pattern for pattern in patterns if not _NO_CHOICE.fullmatch(pattern)]
+
+
 def answers_in_time(patterns: Sequence[str], texts: Iterable[str]) -> bool:
     """Whether the patterns are through with all texts within `SECONDS`; a pattern that is none is through at once."""
-    doubtful = [pattern for pattern in patterns if not _NO_CHOICE.fullmatch(pattern)]
-    if not doubtful:
+    if not (slow := doubtful(patterns)):
         return True
-    given = json.dumps({"patterns": doubtful, "texts": list(texts)})
+    given = json.dumps({"patterns": slow, "texts": list(texts)})
     try:
         subprocess.run(
             [sys.executable, "-I", "-S", "-c", _PROGRAM], input=given, text=True, timeout=SECONDS, check=False,

@@ -15,6 +15,7 @@ from tasks.core.privacy.classes import PersonalClass, class_of_name
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 # What a text has to hold to be looked at at all, in the words of RE2, which reads a column at once.
 _HINTS: Mapping[str, str] = {
@@ -92,31 +93,28 @@ def survey(frame: "pd.DataFrame") -> dict[str, tuple[PersonalClass, float]]:
 
 def find(texts: "pd.Series", name: str) -> dict[PersonalClass, "pd.Series"]:
     """Class -> mask of the texts that hold such a value; each distinct text is looked at once."""
-    import pandas as pd
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    distinct = pd.Series(texts.dropna().unique(), dtype=object)
-    words = pa.array(distinct, type=pa.string())
+    words = pa.array(texts.to_numpy(), pa.large_string(), from_pandas=True).unique().drop_null()
 
-    def suspects(pattern: str) -> dict[str, object]:
-        hinted = pc.match_substring_regex(words, pattern).to_numpy(zero_copy_only=False).astype(bool)
-        return {str(text)[:_LONG]: text for text in distinct[hinted]}
+    def suspects(pattern: str) -> "pa.Array":
+        return words.filter(pc.match_substring_regex(words, pattern))
 
     said, answers = class_of_name(name), {}
     for kind, detect in _DETECTORS.items():
         looked_at = suspects(r"\d" if said == kind != "mail" else _HINTS[kind])
-        if held := _borne_out(list(looked_at), detect, said == kind):
-            answers[kind] = texts.isin([looked_at[text] for text in held])
-    plain = suspects(_DIGITS_ONLY) if "national_id" not in answers else {}
-    for form in _PLAIN if plain else ():
-        held = _borne_out(list(plain), partial(_ids, [form]), named=False, share=_NEARLY_ALL)
+        if held := _borne_out(looked_at, detect, said == kind):
+            answers[kind] = texts.isin(held)
+    plain = suspects(_DIGITS_ONLY) if "national_id" not in answers else ()
+    for form in _PLAIN if len(plain) else ():
+        held = _borne_out(plain, partial(_ids, [form]), named=False, share=_NEARLY_ALL)
         if len(held) >= _MANY:
-            answers["national_id"] = texts.isin([plain[text] for text in held])
+            answers["national_id"] = texts.isin(held)
     return answers
 
 
-def _borne_out(texts: Sequence[str], detect: Detector, named: bool, share: float = _SHARE) -> set[str]:
+def _borne_out(texts: "pa.Array", detect: Detector, named: bool, share: float = _SHARE) -> set[str]:
     """The texts that hold one, where they are at least that share of all that look alike; else none."""
     few = texts[:: max(1, len(texts) // _GLANCE)]
     if len(few) < len(texts):  # order numbers by the million need no reading to the end
@@ -128,8 +126,8 @@ def _borne_out(texts: Sequence[str], detect: Detector, named: bool, share: float
     return held if len(held) >= share * alike else set()
 
 
-def _read(texts: Sequence[str], detect: Detector, named: bool) -> tuple[set[str], int]:
-    seen = {text: list(detect(text, named)) for text in texts}
+def _read(texts: "pa.Array", detect: Detector, named: bool) -> tuple[set[str], int]:
+    seen = {text: list(detect(text[:_LONG], named)) for text in texts.to_pylist()}
     return {text for text, places in seen.items() if any(places)}, sum(map(bool, seen.values()))
 
 
@@ -138,6 +136,8 @@ def _texts(values: "pd.Series", kind: str) -> "pd.Series | None":
     if kind in {"string", "category"}:
         return values
     if kind not in {"integer", "number"}:
+        return None
+    if not bool((values >= _LARGE).any()):
         return None
     numbers = values.astype("float64")
     large = numbers[(numbers >= _LARGE) & (numbers < 1e19) & (numbers % 1 == 0)]  # noqa: PLR2004 - 19 digits at most

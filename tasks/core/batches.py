@@ -14,6 +14,7 @@ from tasks.core import superseding
 from tasks.core.classes import Classes, target_values
 from tasks.core.columns import RESERVED_PREFIX, Column
 from tasks.core.features import EVENT_TIME, ROW_ID
+from tasks.core.frames import beside, only
 from tasks.core.joins import Join, is_joined
 from tasks.core.privacy.protection import Protection
 from tasks.core.results import Check, Decision, Verdict, Window
@@ -122,7 +123,8 @@ def judge_rows(
     if share > max_share:
         told = f"max_quarantined_share ({share:.0%} of rows refused, {max_share:.0%} allowed)"
         reasons["max_quarantined_share"] = told
-    judged = Judged(frame.loc[~frame.index.isin(list(refused))], refused, len(frame), None, tuple(checks))
+    accepted = frame.drop(list(refused), errors="ignore") if refused else frame
+    judged = Judged(accepted, refused, len(frame), None, tuple(checks))
     return refuse_whole(judged, reasons) if reasons else judged
 
 
@@ -155,9 +157,10 @@ def row_ids(
     if not ids:
         return pd.Series([f"{batch_id}-{number}" for number in frame.index], index=frame.index, dtype=object)
     # As text before anything else: beside a missing value whole numbers would turn into floats, and ids with them.
-    texts = frame[ids].astype("string").fillna("").astype(object)
-    joined = texts.agg("\x1f".join, axis=1) if len(ids) > 1 and len(texts) else texts[ids[0]]
-    return joined.map(row_id_of).astype(object)
+    texts = [frame[name].astype("string").fillna("").tolist() for name in ids]
+    told = texts[0] if len(ids) == 1 else map("\x1f".join, zip(*texts, strict=True))
+    sha256 = hashlib.sha256  # not row_id_of: of a million rows the call alone would take as long
+    return pd.Series([sha256(text.encode()).hexdigest()[:24] for text in told], frame.index, object)
 
 
 def row_id_of(value: object) -> str:
@@ -191,9 +194,14 @@ def event_tables(
     tables = closing_tables(judged, delivery, rows[EVENT_TIME] if len(rows) else None)
     if len(rows):
         kept = [column.name for column in columns if column.role not in {"ignore", "target"}]
-        ours = [name for name in rows if str(name).startswith(RESERVED_PREFIX) and name not in {ROW_ID, EVENT_TIME}]
-        moment, stored = pd.Timestamp(delivery.ingested_at), rows[[*kept, ROW_ID, EVENT_TIME, *ours]]
-        tables[delivery.kind] = stored.assign(_batch_id=delivery.batch_id, _ingested_at=moment)
+        ours = [
+            str(name) for name in rows if str(name).startswith(RESERVED_PREFIX) and name not in {ROW_ID, EVENT_TIME}
+        ]
+        moment, stored = pd.Timestamp(delivery.ingested_at), only(rows, [*kept, ROW_ID, EVENT_TIME, *ours])
+        ours_alike = {"_batch_id": delivery.batch_id, "_ingested_at": moment}
+        tables[delivery.kind] = beside(
+            stored, {name: pd.Series(value, stored.index) for name, value in ours_alike.items()}
+        )
     target = next((column.name for column in columns if column.role == "target"), None)
     if target is not None and len(rows):
         label = target_values(rows[target], positive)

@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from tasks.core import whole_columns
+from tasks.core.cells import Cells, in_arrow, lacking
 from tasks.core.conversion import CONVERTERS, hides
 from tasks.core.durations import Duration
 from tasks.core.privacy.classes import PersonalClass
-from tasks.core.whole_columns import Cells
 from tasks.core.words import words_of
 
 if TYPE_CHECKING:
@@ -136,13 +136,12 @@ def convert(text: "pd.DataFrame", columns: Sequence[Column]) -> Converted:
     for column in (column for column in columns if column.role != "ignore"):
         raw = text[column.name] if column.name in text else pd.Series([None] * len(text), text.index, object)
         cells = _read(raw, _as_it_came(column, raw))
-        rules = {"type": cells.read.isna() & ~cells.absent & ~cells.hidden, "characters": cells.hidden}
-        rules |= {"short": cells.short}
+        rules = {"type": cells.broken, "characters": cells.hidden, "short": cells.short}
         if column.required or column.role == "id":
             rules["required"] = cells.absent & ~cells.short
         faults |= {f"{rule}:{column.name}": list(text.index[broken]) for rule, broken in rules.items() if broken.any()}
         typed[column.name] = cells.read
-    return Converted(pd.DataFrame(typed, index=text.index), faults)
+    return Converted(pd.DataFrame(typed, index=text.index, copy=False), faults)
 
 
 def texts_of(frame: "pd.DataFrame") -> "pd.DataFrame":
@@ -151,10 +150,19 @@ def texts_of(frame: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def _read(raw: "pd.Series", column: Column) -> Cells:
+    import pandas as pd
+
     for whole in (whole_columns.numbers, whole_columns.truths, whole_columns.times):
         if (cells := whole(raw, column)) is not None:
             return cells
-    return whole_columns.repeated(raw, partial(_cell_by_cell, column=column)) or _cell_by_cell(raw, column)
+    if isinstance(raw.dtype, pd.CategoricalDtype):  # a missing one is a null of Parquet, not a field that lacks
+        raw = raw.astype(object).where(raw.notna(), None)
+    cells = in_arrow(raw)
+    return (
+        whole_columns.repeated(raw, cells, partial(_cell_by_cell, column=column))
+        or whole_columns.plain_texts(raw, column, cells)
+        or _cell_by_cell(raw, column)
+    )
 
 
 def _cell_by_cell(raw: "pd.Series", column: Column) -> Cells:
@@ -165,7 +173,7 @@ def _cell_by_cell(raw: "pd.Series", column: Column) -> Cells:
         looked_at = words[~whole_columns.plain(words)]
         hidden = hidden.where(~hidden.index.isin(looked_at.index[looked_at.map(hides).astype(bool)]), True)
     values = CONVERTERS[column.type](words.where(~absent & ~hidden), column)
-    return Cells(values, absent, hidden, whole_columns.lacking(raw))
+    return Cells(values, values.isna() & ~absent & ~hidden, absent, hidden, lacking(raw))
 
 
 def _as_it_came(column: Column, raw: "pd.Series") -> Column:

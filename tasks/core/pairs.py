@@ -132,11 +132,16 @@ def blurred(
 
 def category_labels(column: "pd.Series[Any]") -> NDArray[Any]:
     """The non-null values of a column as text; 1, 1.0 and "1" are one category, so a type change alone is no drift."""
+    labels, codes = coded_labels(column)
+    return np.array(labels, dtype=object)[codes] if labels else _no_labels()
+
+
+def coded_labels(column: "pd.Series[Any]") -> tuple[list[str], NDArray[np.int64]]:
+    """The labels of a column, one for each different value, and the non-null values as places in them."""
     import pandas as pd
 
     codes, values = pd.factorize(column)
-    labels = np.array([_label(value) for value in values], dtype=object)
-    return labels[codes[codes >= 0]] if len(labels) else _no_labels()
+    return [_label(value) for value in values], codes[codes >= 0]
 
 
 def _label(value: Any) -> str:

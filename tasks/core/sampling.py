@@ -37,8 +37,16 @@ def bounded_sample(frame: "pd.DataFrame", max_rows: int, seed: int) -> "pd.DataF
     order of `frame`. Without one, the position of a row stands in for its id.
     """
     priority = _frame_hashes(frame, seed)
-    chosen = np.argsort(priority, kind="stable")[:max_rows]
+    chosen = _lowest(priority, max_rows)
     return frame.iloc[chosen].reset_index(drop=True)
+
+
+def _lowest(hashes: Hashes, count: int) -> NDArray[np.int64]:
+    """The places of the lowest hashes in order, equal ones as they stand; without putting all of them in order."""
+    places = np.arange(len(hashes))
+    if 0 < count < len(hashes):
+        places = np.flatnonzero(hashes <= np.partition(hashes, count - 1)[count - 1])
+    return places[np.argsort(hashes[places], kind="stable")[:count]]
 
 
 def _frame_hashes(frame: "pd.DataFrame", seed: int) -> Hashes:
@@ -95,5 +103,5 @@ def _smallest(tables: list["pa.Table"], hashes: list[Hashes], max_rows: int) -> 
     import pyarrow as pa
 
     joined = np.concatenate(hashes)
-    chosen = np.argsort(joined, kind="stable")[:max_rows]
+    chosen = _lowest(joined, max_rows)
     return pa.concat_tables(tables).take(pa.array(chosen)).combine_chunks(), joined[chosen]

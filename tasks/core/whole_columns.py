@@ -4,9 +4,10 @@ Of cells of one type each different one is read once. Numbers and times that Par
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
+
+from tasks.core.cells import Cells, cells_of, in_arrow, lacking
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,21 +16,10 @@ if TYPE_CHECKING:
     from tasks.core.columns import Column
 
 _MANY = 0.5  # where more values differ, looking for equal ones is in vain
-_ARROW_TYPES = {"string": "large_string", "boolean": "bool", "integer": "int64", "date": "date32"}
-"""Of cells of one of these types equal ones have one text."""
+_GLANCE, _NEARLY_ALL = 10_000, 0.9  # and where so many of the first ones do
 _LARGEST = 10**18
 _PLAIN = "^([!-~]([ -~]*[!-~])?)?$"
 """A text of signs that everybody sees, without blanks around it, in the words of RE2: it is read as it is."""
-
-
-@dataclass(frozen=True)
-class Cells:
-    """What was `read` of a column, and of each row whether it has no value, hides signs, or lacks the field."""
-
-    read: "pd.Series"
-    absent: "pd.Series"
-    hidden: "pd.Series"
-    short: "pd.Series"
 
 
 def numbers(raw: "pd.Series", column: "Column") -> Cells | None:
@@ -49,12 +39,14 @@ def numbers(raw: "pd.Series", column: "Column") -> Cells | None:
             absent = absent | (found == value)
     if column.type == "number":
         real = found.astype("float64") + 0.0  # a negative zero has the text 0
-        real[absent | ~np.isfinite(real)] = np.nan
-        return _cells(pd.Series(real, raw.index), absent, raw)
+        broken = ~absent & ~np.isfinite(real)
+        real[absent | broken] = np.nan
+        return cells_of(pd.Series(real, raw.index), broken, absent, raw)
     with np.errstate(invalid="ignore"):
         broken = ~((found > -_LARGEST) & (found < _LARGEST)) | (found != np.floor(found))
     whole = np.where(absent | broken, 0, found).astype("int64")
-    return _cells(pd.Series(pd.arrays.IntegerArray(whole, absent | broken), raw.index), absent, raw)
+    read = pd.Series(pd.arrays.IntegerArray(whole, absent | broken), raw.index)
+    return cells_of(read, broken & ~absent, absent, raw)
 
 
 def _held(raw: "pd.Series") -> "tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]] | None":
@@ -62,7 +54,7 @@ def _held(raw: "pd.Series") -> "tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]
     import numpy as np
 
     if raw.dtype == object:
-        whole = _in_arrow(raw)
+        whole = in_arrow(raw)
         if whole is None or whole.type != "int64":
             return None
         return whole.fill_null(0).to_numpy(), whole.is_null().to_numpy(zero_copy_only=False)
@@ -96,7 +88,8 @@ def truths(raw: "pd.Series", column: "Column") -> Cells | None:
 
     if raw.dtype != np.dtype(bool) or column.type != "boolean" or {"True", "False"} & set(column.missing):
         return None
-    return _cells(raw.astype("boolean"), np.zeros(len(raw), bool), raw)
+    nowhere = np.zeros(len(raw), bool)
+    return cells_of(raw.astype("boolean"), nowhere, nowhere, raw)
 
 
 def times(raw: "pd.Series", column: "Column") -> Cells | None:
@@ -115,17 +108,18 @@ def times(raw: "pd.Series", column: "Column") -> Cells | None:
     if zone is None:
         here = raw.dt.tz_localize(ZoneInfo(column.timezone), ambiguous="NaT", nonexistent="NaT")
     moments = raw if zone is not None else here.dt.tz_convert("UTC")
-    return _cells(moments.astype("datetime64[us, UTC]"), raw.isna().to_numpy(), raw)
+    absent = raw.isna().to_numpy()
+    return cells_of(moments.astype("datetime64[us, UTC]"), moments.isna().to_numpy() & ~absent, absent, raw)
 
 
-def repeated(raw: "pd.Series", read: "Callable[[pd.Series], Cells]") -> Cells | None:
-    """A column of one type of cells in which values repeat: `read` gets each different one, and what is none, once."""
+def repeated(raw: "pd.Series", cells: Any, read: "Callable[[pd.Series], Cells]") -> Cells | None:
+    """A column of one type of cells in which values repeat: `read` gets each different one, and what is none, once.
+
+    `cells` are those of the column in Arrow, or None.
+    """
     import pandas as pd
 
-    if isinstance(raw.dtype, pd.CategoricalDtype):  # a missing one is a null of Parquet, not a field that lacks
-        raw = raw.astype(object).where(raw.notna(), None)
-    cells = _in_arrow(raw)
-    if cells is None:
+    if cells is None or len(cells[:_GLANCE].unique()) > max(1, _NEARLY_ALL * min(_GLANCE, len(cells))):
         return None
     coded = cells.dictionary_encode()
     if len(coded.dictionary) > _MANY * len(raw):
@@ -133,26 +127,31 @@ def repeated(raw: "pd.Series", read: "Callable[[pd.Series], Cells]") -> Cells | 
     distinct = coded.dictionary.to_pylist()
     codes = coded.indices.fill_null(len(distinct)).to_numpy(zero_copy_only=False)
     once = read(pd.Series([*distinct, None], dtype=object))
-    values, absent, hidden = (_taken(part, codes, raw) for part in (once.read, once.absent, once.hidden))
-    return Cells(values, absent, hidden, lacking(raw))
+    broken, absent, hidden = (_taken(mask, codes, raw) for mask in (once.broken, once.absent, once.hidden))
+    return Cells(_taken(once.read, codes, raw), broken, absent, hidden, _lacking(raw, cells))
 
 
-def _in_arrow(raw: "pd.Series") -> Any:
-    """The cells of a column of one type; None where there are several types, or what has no place in Arrow."""
-    import pandas as pd
+def plain_texts(raw: "pd.Series", column: "Column", cells: Any) -> Cells | None:
+    """A column of texts of which each is read as it is; `cells` are those of the column in Arrow, or None."""
+    import numpy as np
     import pyarrow as pa
+    import pyarrow.compute as pc
 
-    kind = _ARROW_TYPES.get(pd.api.types.infer_dtype(raw, skipna=True)) if raw.dtype == object else None
-    try:
-        return None if kind is None else pa.array(raw, pa.type_for_alias(kind), from_pandas=True)
-    except (pa.ArrowException, UnicodeError, OverflowError):  # half of a surrogate pair, a number of many digits
+    if column.type not in {"category", "string"} or cells is None or cells.type != "large_string":
         return None
+    if pc.any(pc.invert(pc.match_substring_regex(cells, _PLAIN))).as_py():
+        return None
+    absent = pc.or_(cells.is_null(), pc.is_in(cells, value_set=pa.array(column.missing, cells.type)))
+    none = absent.to_numpy(zero_copy_only=False)
+    return cells_of(raw.where(~none, None) if none.any() else raw, np.zeros(len(raw), bool), none, raw)
 
 
 def _taken(part: "pd.Series", codes: "np.ndarray[Any, Any]", raw: "pd.Series") -> "pd.Series":
+    import numpy as np
     import pandas as pd
 
-    return pd.Series(part.array.take(codes), index=raw.index)
+    values = part.to_numpy() if isinstance(part.dtype, np.dtype) else part.array
+    return pd.Series(values.take(codes), raw.index, part.dtype)
 
 
 def plain(raw: "pd.Series") -> "np.ndarray[Any, Any]":
@@ -160,26 +159,14 @@ def plain(raw: "pd.Series") -> "np.ndarray[Any, Any]":
     import numpy as np
     import pyarrow.compute as pc
 
-    words = _in_arrow(raw)
+    words = in_arrow(raw)
     if words is None or words.type != "large_string":
         return np.zeros(len(raw), bool)
     found = pc.fill_null(pc.match_substring_regex(words, _PLAIN), False)
     return np.asarray(found.to_numpy(zero_copy_only=False), bool)
 
 
-def lacking(raw: "pd.Series") -> "pd.Series":
-    """Rows that lack the field: readers mark it by a float NaN among texts; a null of Parquet is None there."""
-    import numpy as np
+def _lacking(raw: "pd.Series", cells: Any) -> "pd.Series":
     import pandas as pd
 
-    short = np.zeros(len(raw), bool)
-    if raw.dtype == object:
-        none = np.flatnonzero(raw.isna())
-        short[none] = [isinstance(value, float) for value in raw.to_numpy()[none]]
-    return pd.Series(short, raw.index)
-
-
-def _cells(values: "pd.Series", absent: "np.ndarray[Any, Any]", raw: "pd.Series") -> Cells:
-    import pandas as pd
-
-    return Cells(values, pd.Series(absent, raw.index), pd.Series(False, raw.index), lacking(raw))
+    return lacking(raw) if cells.null_count else pd.Series(False, raw.index)

@@ -18,6 +18,13 @@ def test_keepfit_and_the_checks_by_hand_accept_the_same_rows_of_a_delivery(tmp_p
     assert len(validation_rules.EXPECTATIONS) == 40
 
 
+@pytest.mark.parametrize(("power", "met"), [(0.9, True), (1.0, True), (1.2, False), (2.0, False)])
+def test_growth_is_the_power_with_which_the_seconds_follow_the_rows(power, met):
+    row = validation._growth({size: 7e-6 * size**power for size in validation.SIZES})
+    assert f"slope {power:.2f}" in row.keepfit
+    assert row.met is met
+
+
 BREAKABLE = [rule for rule in validation_rules.EXPECTATIONS if rule["arguments"].get("column") != "flag"]
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.adapters.store import folders, raw, reads, remote, removing, snapshots, staging, tables
+from tasks.adapters.store import adopting, folders, raw, reads, remote, removing, snapshots, staging, tables
 from tasks.core.results import Snapshot, Window
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Store:
             remote.download(self.uri("raw"), sha256, folders.private(folder))
         return raw.path_of(folder, sha256)
 
-    def stage(self, batch_id: str, tables: "Mapping[str, pa.Table]") -> None:
+    def stage(self, batch_id: str, tables: "Mapping[str, pd.DataFrame | pa.Table]") -> None:
         """Write the tables of a batch aside, all or none. A batch that is staged already keeps its first stage."""
         folders.private(self._folder)
         staging.write(self._staging, batch_id, tables)
@@ -122,7 +122,7 @@ class Store:
         staging.publish(
             self._staging,
             batch_id,
-            append=lambda table, rows: self._put(table, rows, batch_id),
+            append=lambda table, staged: self._put(table, staged, batch_id),
             is_published=lambda: self.committed(staging.CLOSING, batch_id),
             before_each=before_each,
         )
@@ -131,11 +131,14 @@ class Store:
         """Take superseded rows (`of_batch`, `_row_id`) out of events, labels and predictions; safe to repeat."""
         return sum(removing.take_out(self.uri(name), rows) for name in staging.REPLACEABLE)
 
-    def _put(self, table: str, rows: "pa.Table", batch_id: str) -> bool:
-        written = self.append(table, rows, batch_id)
+    def _put(self, table: str, staged: staging.Staged, batch_id: str) -> None:
+        adopted = None
+        if folders.is_local(self.root):
+            adopted = adopting.adopt(self.uri(table), staged.path, staged.sha256, batch_id)
+        if adopted is None:
+            self.append(table, staged.read(), batch_id)
         if table == staging.SUPERSEDED:
-            self.take_out(rows)
-        return written
+            self.take_out(staged.read())
 
     def staged(self) -> list[str]:
         """Batches that are staged whole and wait for publication."""

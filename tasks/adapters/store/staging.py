@@ -8,15 +8,17 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from hashlib import sha256
+from dataclasses import dataclass
+from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.adapters.store.columns import to_arrow
+from tasks.adapters.store import pieces
 from tasks.adapters.store.folders import private, sync, writing
 from tasks.core.errors import ArtefactMismatch, ConfigInvalid, NotFound
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
 CLOSING = "batches"
@@ -26,7 +28,26 @@ _FIRST = ("labels", "quarantine", "events")
 _MANIFEST = "manifest.json"
 
 
-def write(folder: Path, batch_id: str, tables: "Mapping[str, pa.Table]") -> None:
+@dataclass(frozen=True)
+class Staged:
+    """A staged table: its file, and the SHA-256 of what was written to it."""
+
+    path: Path
+    sha256: str
+
+    def check(self) -> None:
+        """Raise ArtefactMismatch for a file that changed on the disk."""
+        if _sum(self.path) != self.sha256:
+            raise _damaged(self.path, self.path.parent.name)
+
+    def read(self) -> "pa.Table":
+        """All its rows."""
+        import pyarrow.parquet as pq
+
+        return pq.read_table(self.path, page_checksum_verification=True)
+
+
+def write(folder: Path, batch_id: str, tables: "Mapping[str, pd.DataFrame | pa.Table]") -> None:
     """Stage the tables: a hidden folder is filled, synced and renamed.
 
     An earlier stage of the same batch stands, since parts of it may be published already. Raises ConfigInvalid without
@@ -35,11 +56,10 @@ def write(folder: Path, batch_id: str, tables: "Mapping[str, pa.Table]") -> None
     final = stage_folder(folder, batch_id)
     if CLOSING not in tables:
         raise ConfigInvalid(f"Batch {batch_id} has no table {CLOSING!r}; stage its row there with the others.")
-    rows = {name: to_arrow(table) for name, table in tables.items()}
     with writing(folder):
         temporary = Path(tempfile.mkdtemp(prefix=f".{batch_id}.", dir=private(folder)))
         try:
-            sums = {name: _write_table(temporary / f"{name}.parquet", table) for name, table in rows.items()}
+            sums = {name: _write_table(temporary / f"{name}.parquet", table) for name, table in tables.items()}
             (temporary / _MANIFEST).write_text(json.dumps(sums, sort_keys=True))
             sync(temporary / _MANIFEST)
             sync(temporary)
@@ -53,7 +73,7 @@ def write(folder: Path, batch_id: str, tables: "Mapping[str, pa.Table]") -> None
 def publish(
     folder: Path,
     batch_id: str,
-    append: "Callable[[str, pa.Table], bool]",
+    append: "Callable[[str, Staged], object]",
     is_published: Callable[[], bool],
     before_each: Callable[[str], None] | None = None,
 ) -> None:
@@ -66,7 +86,8 @@ def publish(
     try:
         sums = _manifest(final)
         for table in in_order(sums):
-            rows = _read_table(final / f"{table}.parquet", sums[table], batch_id)
+            rows = Staged(final / f"{table}.parquet", sums[table])
+            rows.check()
             if before_each is not None:
                 before_each(table)
             append(table, rows)
@@ -126,27 +147,15 @@ def _manifest(final: Path) -> dict[str, str]:
     raise _damaged(final / _MANIFEST, final.name)
 
 
-def _write_table(path: Path, table: "pa.Table") -> str:
-    import pyarrow.parquet as pq
-
-    pq.write_table(table, path, write_page_checksum=True)
+def _write_table(path: Path, table: "pd.DataFrame | pa.Table") -> str:
+    pieces.write(path, table)
     sync(path)
+    return _sum(path)
+
+
+def _sum(path: Path) -> str:
     with path.open("rb") as file:
-        return _sum(file.read())
-
-
-def _read_table(path: Path, expected: str, batch_id: str) -> "pa.Table":
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    content = path.read_bytes()
-    if _sum(content) != expected:
-        raise _damaged(path, batch_id)
-    return pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
-
-
-def _sum(content: bytes) -> str:
-    return sha256(content).hexdigest()
+        return file_digest(file, "sha256").hexdigest()
 
 
 def _damaged(path: Path, batch_id: str) -> ArtefactMismatch:

@@ -63,7 +63,7 @@ def missing_sources(
     (1 - share) ** rows is at most `level`. Of several columns the one that misses most is named.
     """
     found: list[tuple[float, Finding]] = []
-    if len(past) < _DELIVERIES or not len(current):
+    if len(past) < _DELIVERIES or not 0 < len(current) < np.median(past):
         return None
     for name in columns:
         gone, of, share = _gone(history, current, name, level)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tasks.core.pairs import category_labels
+from tasks.core.pairs import coded_labels
 from tasks.core.sentinel.arrivals import is_extreme
 from tasks.core.sentinel.finding import LEAST, Finding, Floats
 
@@ -55,8 +55,11 @@ def _otherwise(name: str, groups: "Sequence[pd.DataFrame]", current: "pd.DataFra
 
 
 def _counts(rows: "pd.DataFrame", name: str) -> dict[str, int]:
-    labels, counts = np.unique(category_labels(rows[name].dropna()).astype(str), return_counts=True)
-    return dict(zip(labels.tolist(), counts.tolist(), strict=True))
+    labels, codes = coded_labels(rows[name])
+    counts: dict[str, int] = {}
+    for label, rows_of_it in zip(labels, np.bincount(codes, minlength=len(labels)).tolist(), strict=True):
+        counts[label] = counts.get(label, 0) + rows_of_it  # 1 and "1" are one category
+    return counts
 
 
 def _apart(one: Floats, other: Floats) -> float:

@@ -36,7 +36,15 @@ def die_at(passage: int) -> Callable[[], int]:
     def hook(event: str, args: tuple[object, ...]) -> None:
         nonlocal count
         writes = event == "open" and isinstance(args[2], int) and bool(args[2] & 0o103)
-        if writes or event in {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "tempfile.mkdtemp", "keepfit.step"}:
+        if writes or event in {
+            "os.rename",
+            "os.link",
+            "os.remove",
+            "os.mkdir",
+            "os.rmdir",
+            "tempfile.mkdtemp",
+            "keepfit.step",
+        }:
             count += 1
             if count == passage:
                 os.kill(os.getpid(), signal.SIGKILL)

@@ -1,15 +1,19 @@
 """Detectors find identifiers in values, and leave ids, amounts, clocks and real tables alone."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from stdnum import luhn
 from stdnum.pl.pesel import calc_check_digit
 
 from tasks.adapters import personal
 from tasks.core.columns import Column
+from tasks.core.privacy.classes import class_of_name
 from tasks.core.sample import files, generate
 from tests.real_data import real_texts
 
@@ -111,3 +115,35 @@ def test_one_value_is_found_however_long_the_column() -> None:
     assert column_of(values)["c"] == {"mail": [17_001], "iban": [17_003]}
     mails: list[object] = [f"person{n}@example.org" for n in range(30_000)]
     assert len(column_of(mails)["c"]["mail"]) == 30_000
+
+
+def _slowly(texts: list[str], name: str) -> dict[str, list[bool]]:
+    """Text by text, each of them read by every detector to its end."""
+    said, answers = class_of_name(name), {}
+    for kind, detect in personal._DETECTORS.items():
+        hint = re.compile(r"\d" if said == kind != "mail" else personal._HINTS[kind], re.ASCII)
+        alike = {
+            text: any(places) for text in texts if hint.search(text) and (places := list(detect(text, said == kind)))
+        }
+        if any(alike.values()) and sum(alike.values()) >= len(alike) / 2:
+            answers[kind] = [alike.get(text, False) for text in texts]
+    return answers
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.sampled_from([*(value for _, value in PERSONAL), *HARMLESS, "red"]), min_size=1, max_size=30),
+    st.sampled_from(["c", "phone", "iban", "ssn", "e_mail"]),
+)
+def test_reading_each_different_text_once_answers_as_reading_them_all(texts: list[str], name: str) -> None:
+    found = personal.find(pd.Series([*texts, None], dtype=object), name)
+    assert {kind: list(mask) for kind, mask in found.items()} == {
+        kind: [*mask, False] for kind, mask in _slowly(texts, name).items()
+    }
+
+
+def test_a_glance_at_many_order_numbers_is_enough_and_many_real_numbers_are_all_found() -> None:
+    orders = pd.Series([f"o-{number:012d}" for number in range(9_000)], dtype=object)
+    assert personal.find(orders, "c") == {}
+    mails = pd.Series([f"user{number}@example.org" for number in range(9_000)], dtype=object)
+    assert int(personal.find(mails, "c")["mail"].sum()) == len(mails)

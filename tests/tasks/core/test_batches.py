@@ -1,5 +1,6 @@
 """Every delivered row is accepted, or quarantined with the rule that refused it; tables and journal say the same."""
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -215,3 +216,38 @@ def test_labels_of_a_batch_that_was_refused_are_not_stored():
     judged = judge_rows(rows(3), {}, {"no": "no"}, 1.0)
     assert set(published(judged)) == {"quarantine", "batches"}
     assert closing_tables(judged, DELIVERY, None)["batches"]["refusal"].tolist() == ["batch: no"]
+
+
+def _as_ever(frame: pd.DataFrame, names: list[str]) -> list[str]:
+    """How ids have been made since the first day: tables hold them, so that they may never be others."""
+    texts = frame[names].astype("string").fillna("").astype(object)
+    joined = texts.agg("\x1f".join, axis=1) if len(names) > 1 else texts[names[0]]
+    return [hashlib.sha256(str(one).encode()).hexdigest()[:24] for one in joined]
+
+
+CELLS = {
+    "text": (object, st.none() | st.text(max_size=4)),
+    "whole": ("Int64", st.none() | st.integers(-(2**62), 2**62)),
+    "real": ("float64", st.floats()),
+    "truth": ("boolean", st.none() | st.booleans()),
+    "time": (
+        "datetime64[us, UTC]",
+        st.none() | st.integers(0, 2**41).map(lambda ms: pd.Timestamp(ms, unit="ms", tz="UTC")),
+    ),
+}
+
+
+@given(st.data(), st.lists(st.sampled_from(sorted(CELLS)), min_size=1, max_size=3, unique=True), st.integers(1, 5))
+def test_row_ids_are_those_that_they_have_always_been(data, names, rows):
+    values = {
+        name: pd.Series(data.draw(st.lists(CELLS[name][1], min_size=rows, max_size=rows)), dtype=CELLS[name][0])
+        for name in names
+    }
+    frame = pd.DataFrame(values)
+    assert list(batches.row_ids(frame, [], "b", names)) == _as_ever(frame, names)
+
+
+def test_the_id_of_a_row_is_this_one():
+    frame = pd.DataFrame({"a": ["x", None], "n": pd.array([7, None], "Int64")})
+    assert list(batches.row_ids(frame, [], "b", ["a"])) == ["2d711642b726b04401627ca9", "e3b0c44298fc1c149afbf4c8"]
+    assert list(batches.row_ids(frame, [], "b", ["a", "n"])) == ["26962e6d185d034a07c9b484", "ffe679bb831c95b67dc17819"]

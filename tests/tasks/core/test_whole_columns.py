@@ -2,7 +2,6 @@
 
 import sys
 from datetime import date
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -11,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.core import columns, whole_columns
+from tasks.core.cells import in_arrow
 from tasks.core.columns import Column
 from tasks.core.conversion import hides
 
@@ -37,6 +37,10 @@ def objects(cells):
     return st.lists(st.one_of(cells, cells, gaps), max_size=8).map(lambda found: pd.Series(found * 3, dtype=object))
 
 
+def once(cells):
+    return st.lists(cells, max_size=8, unique=True).map(lambda found: pd.Series(found, dtype=object))
+
+
 def moments(zone, unit):
     def made(found):
         series = pd.Series(pd.to_datetime(pd.Series(found, dtype=object), errors="coerce"), dtype="datetime64[ns]")
@@ -53,7 +57,8 @@ RAW = st.one_of(
     of_dtype(st.lists(st.integers(-(2**63), 2**63 - 1) | st.integers(-1, 1), max_size=8), "int64"),
     of_dtype(st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 1), max_size=8), "uint64"),
     of_dtype(st.lists(st.integers(-128, 127), max_size=8), "int8"), of_dtype(st.lists(st.booleans(), max_size=8), bool),
-    objects(WORDS), objects(st.text(max_size=4)), objects(st.integers() | st.integers(-1, 1)), objects(st.booleans()),
+    objects(WORDS), objects(st.text(max_size=4)), once(WORDS), once(st.text("ab ~", max_size=4)),
+    objects(st.integers() | st.integers(-1, 1)), objects(st.booleans()),
     objects(st.dates(date(1700, 1, 1), date(2200, 1, 1))), objects(st.one_of(st.integers(0, 1), st.booleans(), WORDS)),
     objects(WORDS).map(lambda raw: raw.where(raw.notna(), None).astype("category")),
     *(moments(zone, unit) for zone in (None, "UTC", "Europe/Berlin") for unit in ("ns", "us", "s")),
@@ -61,7 +66,7 @@ RAW = st.one_of(
 
 
 def cells(found):
-    marks = (found.absent, found.hidden, found.short)
+    marks = (found.broken, found.absent, found.hidden, found.short)
     values = [repr(value) for value in found.read.astype(object)]
     return str(found.read.dtype), values, [list(map(bool, mark)) for mark in marks]
 
@@ -147,4 +152,15 @@ def test_half_of_a_surrogate_pair_takes_nothing_else_along():
     raw = pd.Series(["a", "\ud800", "a", "a"], dtype=object)
     column = Column(name="c", role="protected", type="string")
     assert cells(columns._read(raw, column)) == cells(columns._cell_by_cell(raw, column))
-    assert whole_columns.repeated(raw, partial(columns._cell_by_cell, column=column)) is None
+    assert in_arrow(raw) is None
+
+
+@given(
+    st.lists(st.none() | st.text("ab~", max_size=3), max_size=8, unique=True), st.sampled_from(["string", "category"])
+)
+def test_texts_that_differ_are_read_as_they_are(texts, kind):
+    raw = pd.Series(texts, dtype=object)
+    column = Column(name="c", role="protected", type=kind, missing=("", "a"))
+    found = whole_columns.plain_texts(raw, column, in_arrow(raw))
+    assert (found is None) == (not any(text is not None for text in texts))
+    assert found is None or cells(found) == cells(columns._cell_by_cell(raw, column))

@@ -3,7 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tasks.core.sentinel.finding import ROWS
 from tasks.core.sentinel.rows import content, fewer_ids, repeated_rows, reused_ids, sorted_by_label
 from tests.tasks.core.sentinel.worlds import CATEGORIES, NUMBERS, rows
 
@@ -124,3 +127,14 @@ def test_a_target_that_grows_with_time_is_no_sorting():
     assert sorted_by_label(np.zeros(500), times[::-1], LEVEL) is None
     few = np.r_[np.zeros(198), np.ones(2)]
     assert sorted_by_label(few, times[:200][::-1], LEVEL) is None
+
+
+@given(
+    st.lists(st.integers(0, 150), min_size=20, max_size=120),
+    st.lists(st.integers(0, 300), min_size=20, max_size=60, unique=True),
+)
+def test_rows_that_are_there_again_are_counted_as_one_by_one(now: list[int], before: list[int]) -> None:
+    again, twice = sum(one in before for one in now), len(now) - len(set(now))
+    found = repeated_rows(np.array(now, np.uint64), np.array(before, np.uint64), 1.0, 0.0)
+    seen = again if again >= ROWS else twice if twice >= max(ROWS, 0.2 * len(now)) else None
+    assert (None if found is None else found.rows) == seen

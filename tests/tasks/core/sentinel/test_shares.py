@@ -1,9 +1,15 @@
 """A burst of missing values, or rows in other categories, is told against earlier deliveries; ups and downs are not."""
 
+from collections import Counter
+
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tasks.core.pairs import category_labels
+from tasks.core.sentinel import shares
 from tasks.core.sentinel.shares import unusual_shares
 
 LEVEL = 1e-4
@@ -49,3 +55,10 @@ def test_what_came_before_or_is_not_known_well_enough_is_not():
 
 def test_unchanged_deliveries_are_hardly_ever_told():
     assert sum(len(found(seed)) for seed in range(300)) == 0
+
+
+@given(st.lists(st.sampled_from(["1", "red", None, 1, 1.0, 2.5, True]), max_size=40))
+def test_categories_are_counted_by_their_labels(values: list[object]) -> None:
+    column = pd.Series(values, dtype=object)
+    labels = category_labels(column)
+    assert shares._counts(pd.DataFrame({"c": column}), "c") == Counter(labels.tolist())

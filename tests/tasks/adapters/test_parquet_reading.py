@@ -1,0 +1,50 @@
+"""What is read piece by piece, texts as dictionaries first, is what Arrow reads of the whole file."""
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks.adapters.sources import parquet
+from tasks.adapters.sources.bounds import FIELD
+from tasks.core.errors import DataRejected
+
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=4)
+KINDS = {
+    "text.of": (pa.string(), TEXTS),
+    "large": (pa.large_string(), TEXTS),
+    "view": (pa.string_view(), TEXTS),
+    "bytes": (pa.binary(), st.binary(max_size=3)),
+    "coded": (pa.dictionary(pa.int32(), pa.string()), st.sampled_from("abc")),
+    "list": (pa.list_(pa.string()), st.lists(TEXTS, max_size=2)),
+    "whole": (pa.int64(), st.integers(-(2**63), 2**63 - 1)),
+    "real": (pa.float64(), st.floats()),
+    "nothing": (pa.null(), st.none()),
+}
+
+
+@settings(max_examples=40)
+@given(st.data(), st.integers(0, 9), st.booleans())
+def test_every_column_is_read_as_arrow_reads_it(tmp_path_factory, data, rows, plain):
+    file = tmp_path_factory.mktemp("parquet") / "a.parquet"
+    columns = {
+        name: pa.array(data.draw(st.lists(st.none() | values, min_size=rows, max_size=rows)), kind)
+        for name, (kind, values) in KINDS.items()
+    }
+    pq.write_table(pa.table(columns), file, use_dictionary=not plain, row_group_size=4)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parquet, "_ROWS", 3)
+        read = parquet.read_parquet(file)
+    pd.testing.assert_frame_equal(read, pq.ParquetFile(file).read().to_pandas(integer_object_nulls=True))
+
+
+@pytest.mark.parametrize("value", ["x" * (FIELD + 1), b"x" * (FIELD + 1)])
+def test_a_field_beyond_all_bounds_is_refused_by_the_place_of_its_column(tmp_path, value):
+    rows = [value[:3]] * parquet._ROWS + [value]
+    pq.write_table(pa.table({"n": range(len(rows)), "a": rows}), tmp_path / "a.parquet")
+    with pytest.raises(DataRejected, match="Column 2 holds a field longer"):
+        parquet.read_parquet(tmp_path / "a.parquet")
+    pq.write_table(pa.table({"a": [value[:FIELD]]}), tmp_path / "b.parquet")
+    assert parquet.read_parquet(tmp_path / "b.parquet")["a"].tolist() == [value[:FIELD]]
