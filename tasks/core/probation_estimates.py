@@ -5,7 +5,7 @@ When such looks are due: `probation`; how scores are estimated: `estimation.pair
 
 from tasks.core.errors import DataRejected
 from tasks.core.estimation import BLIND, METHODS, UNSUPPORTED, Estimation
-from tasks.core.estimation.paired import Side, estimate_difference, shortage_of
+from tasks.core.estimation.paired import Difference, Side, estimate_difference, shortage_of
 from tasks.core.metrics import MetricName, problem_of
 from tasks.core.probation import NAME, Probation
 from tasks.core.results import Check, Number, Verdict
@@ -44,20 +44,27 @@ def judge_estimate(  # noqa: PLR0913 - the evidence, by name
     except DataRejected as error:
         return Check(NAME, Verdict.UNKNOWN, f"cannot be estimated: {error}", numbers)
     numbers |= {"difference": found.value, "stated_low": found.low, "stated_high": found.high}
+    return _weighed(config, record, found, metric, numbers)
+
+
+def _weighed(
+    config: Probation, record: Check, found: Difference, metric: MetricName, numbers: dict[str, Number]
+) -> Check:
+    """What the estimate amounts to at the weight that the record has earned."""
     told = (
         f"estimated without labels, {metric} {found.ours:.6g} against {found.theirs:.6g} of the champion before, a "
         f"gain of {found.value:+.6g}"
     )
     weight = float(numbers[WEIGHT] or 0.0)
     if not record.passed or not weight > 0:
-        return Check(NAME, Verdict.UNKNOWN, f"{told}; only noted, the estimator has not earned more ({record.reason})",
-                     numbers)  # fmt: skip
+        why = f"{told}; only noted, the estimator has not earned more ({record.reason})"
+        return Check(NAME, Verdict.UNKNOWN, why, numbers)
     low, high = (found.value + (end - found.value) / weight**0.5 for end in (found.low, found.high))
-    numbers |= {"low": low, "high": high}
     told += (
         f" ({100 * config.confidence_of_a_look:g} % interval {low:+.6g} to {high:+.6g} at the weight {weight:.2g} that "
         f"the estimator has earned; {METHODS[problem_of(metric)]}, {numbers['rows']} rows)"
     )
+    numbers = {**numbers, "low": low, "high": high}
     if high < 0:
         return Check(NAME, Verdict.FAIL, f"worse: {told}; {BLIND}", numbers)
     return Check(NAME, Verdict.UNKNOWN, f"not surely worse: {told}; {BLIND}", numbers)
