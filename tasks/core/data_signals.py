@@ -16,6 +16,7 @@ from tasks.core.features import EVENT_TIME
 from tasks.core.pairs import category_labels, coded, numbers
 from tasks.core.results import Check, Number, Verdict
 from tasks.core.sentinel import TESTS, findings_of, swaps_of
+from tasks.core.sentinel.finding import LEAST
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -165,9 +166,14 @@ def _number_signs(left: NDArray[np.float64], right: NDArray[np.float64]) -> Iter
     larger, smaller = typical * UNIT_FACTOR, typical / UNIT_FACTOR
     if np.median(right) >= larger:
         yield excess("larger unit or scale", right >= larger, left >= larger, 0.01)
-    if np.median(right) <= smaller:
+    if np.median(right) <= smaller and not (_are_codes(left) and _are_codes(right)):
         yield excess("smaller unit or scale", right <= smaller, left <= smaller, 0.01)
     yield excess("far beyond the reference", right > far, left > far, FAR_OUT)
+
+
+def _are_codes(values: NDArray[np.float64]) -> bool:
+    """Few whole numbers: divided by a factor they would hardly all be whole, and January is no smaller December."""
+    return len(np.unique(values)) < LEAST and bool((values == np.round(values)).all())
 
 
 def _category_signs(left: NDArray[Any], right: NDArray[Any]) -> Iterator[_Excess]:

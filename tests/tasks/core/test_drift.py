@@ -326,6 +326,16 @@ def test_a_month_that_comes_round_is_no_unit(lacking):
         assert "unit" not in check.reason, (end, check)
 
 
+@pytest.mark.parametrize("begin", ["2013-02-01", "2013-04-01", "2013-06-01"])
+def test_a_january_that_the_reference_does_not_hold_is_no_unit(begin):
+    # The column `trip_start_month` of chicago_taxi: a champion of the rest of the year sees its first January.
+    hours = pd.date_range(begin, "2014-01-31", freq="2h", tz="UTC")
+    months = pd.DataFrame({"_event_time": hours, "month": hours.month})
+    reference, current = months[hours < "2014-01-01"], months[hours >= "2014-01-01"]
+    (check,) = data_signals(reference, current, numerical=["month"], categorical=[], config=Drift())
+    assert check.verdict is Verdict.PASS, check
+
+
 COLUMNS = {
     "months": lambda rng, n: rng.integers(1, 13, n),
     "flags": lambda rng, n: rng.integers(0, 2, n),
