@@ -87,7 +87,8 @@ def judge_events(
     if known.any():
         faults["row_id:already accepted"] = list(frame.index[known])
     if again:  # the first of them is judged as if it had come alone
-        faults = {rule: [n for n in numbers if n not in again] for rule, numbers in faults.items()}
+        aside = set(again)
+        faults = {rule: [n for n in numbers if n not in aside] for rule, numbers in faults.items()}
         faults[batches.REPEATED] = again
     answer, found = examined.answer, examined.found
     target = next((column.name for column in columns if column.role == "target"), None)
