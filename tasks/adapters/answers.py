@@ -34,7 +34,6 @@ class AnswerLog:
         self._durable = durable
         self._lock = threading.Lock()
         self._faults: dict[str, str] = {}
-        self._ended = False
         self._path, self._file = self._begin()
         self._size = self._synced = 0
 
@@ -47,8 +46,6 @@ class AnswerLog:
         """Append one line; callers of several threads take turns. What nobody is given is not forced to the disk."""
         line = b"%08x %b\n" % (zlib.crc32(payload), payload)
         with self._lock:
-            if self._ended:  # its descriptor may be another file's by now
-                raise ServerUnavailable("The log of answers is closed.")
             try:
                 rest = memoryview(line)
                 while rest:
@@ -94,8 +91,8 @@ class AnswerLog:
         """Leave nothing open."""
         self.turn()
         with self._lock:
-            self._ended = True
             os.close(self._file)
+            self._file = -1  # who writes now gets an error, and nothing into the file that has its number next
             self._path.unlink(missing_ok=True)
 
     @contextmanager
@@ -162,11 +159,8 @@ def _groups(folder: Path) -> list[Path]:
 
 def _is_left(path: Path) -> bool:
     """Whether no living process writes to the file: the kernel drops a lock with its process."""
-    with suppress(FileNotFoundError), path.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
+    with suppress(FileNotFoundError, BlockingIOError), path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         return True
     return False
 

@@ -75,8 +75,7 @@ class Judged:
     """Which rows are in, and for each that is not, the rules that refused it.
 
     `refusal` is set for a whole batch and says why; `rules` are the names of what refused it, as the tables hold them.
-    `checks` are what the suite answered, `asked` the expectations behind them, in the same order.
-    `again` are the converted rows whose id was accepted before; `warnings` are told and refuse nothing.
+    `checks` answer what was `asked`; `again` are the converted rows whose id was accepted before.
     """
 
     accepted: "pd.DataFrame"
