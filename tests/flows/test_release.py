@@ -13,7 +13,7 @@ from flows import ingestion as flow
 from flows import release as release_module
 from tasks import reconciliation, verification
 from tasks.adapters import expectations
-from tasks.adapters.store import Store, removing, tables
+from tasks.adapters.store import Store, adopting, removing
 from tasks.core import dossiers
 from tasks.core.errors import NotFound
 from tasks.core.results import Window
@@ -203,7 +203,7 @@ def test_a_correction_that_is_cut_off_anywhere_is_finished_once(place, at, monke
     score(place)
     steps = iter(range(100))
     with monkeypatch.context() as patch:
-        patch.setattr(tables, "append", cut_at(at, tables.append, steps))
+        patch.setattr(adopting, "adopt", cut_at(at, adopting.adopt, steps))
         patch.setattr(removing, "take_out", cut_at(at, removing.take_out, steps))
         with pytest.raises(Cut):
             place.put("jan.csv", some(0, 25, x=100.0))
@@ -279,7 +279,7 @@ def test_a_release_that_is_cut_off_is_finished_by_the_next_repair_and_happens_on
     place.x = {"missing": ["", "?"]}
     monkeypatch.setattr(expectations, "validate", _no_rules)
     with monkeypatch.context() as patch:
-        patch.setattr(tables, "append", cut_at(at, tables.append, iter(range(100))))
+        patch.setattr(adopting, "adopt", cut_at(at, adopting.adopt, iter(range(100))))
         with pytest.raises(Cut):
             place.release("type:x")
     with pytest.raises(NotFound):
