@@ -68,7 +68,7 @@ def lineage_of(session: Session, row: str) -> list[Step]:
         steps += _batch(session, "label batch", str(label["_batch_id"]))
     entries = session.journal.entries()
     found = _where(session, "predictions", None, ROW_ID, row)
-    for one in found.sort_values(["scored_at", "model_version"]).to_dict("records"):
+    for one in found.sort_values(["scored_at", "model_version"]).to_dict("records") if len(found) else ():
         number = int(one["model_version"])
         scored = f"{one['scored_at']:%Y-%m-%d %H:%M} UTC{', in silence' if '@' in str(one.get(ANSWER_ID)) else ''}"
         steps.append(("prediction", f"{one['prediction']:.6g} by version {number}, {scored}"))
