@@ -30,9 +30,10 @@ Scores = Callable[[Sequence[Answer], "pd.DataFrame", Loaded], list[Answer]]
 class Canary:
     """Lets the challenger on trial answer; `fell_back` counts rows of its share that the champion answered."""
 
-    def __init__(self, trying: Trying, scores: Scores) -> None:
+    def __init__(self, trying: Trying, scores: Scores, clock: Callable[[], float] = time.perf_counter) -> None:
         self.fell_back = 0
-        self._trying, self._scores, self._faults = trying, scores, 0
+        self._trying, self._scores, self._clock = trying, scores, clock
+        self._faults = ("", 0)  # of which file, in a row
 
     def answer(
         self, trial: Trial, answers: Sequence[Answer], frame: "pd.DataFrame"
@@ -49,7 +50,7 @@ class Canary:
 
     def _said(self, trial: Trial, champion: Sequence[Answer], frame: "pd.DataFrame") -> list[Answer]:
         """The challenger's answers, beside what the champion says; where it has none, the other way round."""
-        began, version = time.perf_counter(), trial.loaded.number
+        began, version = self._clock(), trial.loaded.number
         try:
             said: Sequence[Answer | None] = self._scores(champion, frame, trial.loaded)
             reason = ""
@@ -65,13 +66,14 @@ class Canary:
             without += not rule
             given.append(ours if rule else replace(ours, beside=Beside(version, None, why)))
             self.fell_back += 1
-        self._watch(trial, time.perf_counter() - began, failed=without == len(champion))
+        self._watch(trial, self._clock() - began, failed=without == len(champion))
         return given
 
     def _watch(self, trial: Trial, seconds: float, *, failed: bool) -> None:
-        self._faults = self._faults + 1 if failed or seconds > _SLOW_SECONDS else 0
-        if self._faults >= _FAULTS:
-            self._faults = 0
+        whose, before = self._faults
+        count = (before if whose == trial.loaded.sha256 else 0) + 1 if failed or seconds > _SLOW_SECONDS else 0
+        self._faults = trial.loaded.sha256, count
+        if count >= _FAULTS:
             why = f"it answers nobody: {_FAULTS} rounds in a row it had no answer, or took over {_SLOW_SECONDS:g} s"
             _log.warning("version %s: %s", trial.loaded.number, why)
             self._trying.silence(trial.loaded, why)

@@ -8,6 +8,7 @@ import json
 import threading
 import time
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest import mock
@@ -25,6 +26,7 @@ from benchmarks.serving_world import mlflow, server, wait_until
 from config.load import load_pipeline
 from config.serving import Serving
 from config.settings import load_settings
+from deployments.serving.canary import Canary
 from deployments.serving.following import Follower
 from deployments.serving.rounds import Rounds
 from deployments.serving.shadow import Shadow, Unheard
@@ -206,10 +208,10 @@ def answered(follower, tmp_path):
     rounds = Rounds(follower, asked_of(config.columns, PIPELINE, 10), log, session.keys)
     follower.current = loaded(1, lambda matrix: matrix[["x", "z"]], config.features)
 
-    def ask(function, features=None):
+    def ask(function, features=None, sha256="one"):
         now = follower.trying.current
-        if now is None or now.canary:
-            challenger = loaded(3, function, features or config.features)
+        if now is None or now.loaded.sha256 != sha256 or now.canary:
+            challenger = replace(loaded(3, function, features or config.features), sha256=sha256)
             follower.trying.current = Trial(challenger, 1, 1.0, 1.0)
         rows = [["a", EARLY, 1.0, 0.0], ["b", EARLY, -1.0, 0.0], ["c", EARLY, 2.0, 0.0]]
         found = asyncio.run(rounds.answer(rows)).answers
@@ -234,16 +236,30 @@ def fails(_):
     raise MemoryError
 
 
-def takes_long(matrix):
-    time.sleep(1.1)
+def takes_all(matrix):
     return matrix[["x", "z"]]
 
 
-@pytest.mark.parametrize(("function", "before"), [(fails, 1), (takes_long, 3)])
-def test_a_challenger_that_goes_on_failing_or_is_slow_answers_nobody_after_three_rounds(answered, function, before):
-    told = [answered(function) for _ in range(4)]
-    assert told == [[before] * 3] * 3 + [[1] * 3]
+OURS, THEIRS = [1] * 3, [3] * 3
+
+
+def test_a_challenger_that_fails_three_rounds_in_a_row_answers_nobody_and_the_next_one_begins_anew(answered):
+    rounds = [fails, fails, takes_all, fails, fails, fails, takes_all, takes_all]
+    told = [answered(function) for function in rounds]
+    assert told == [OURS, OURS, THEIRS, OURS, OURS, OURS, OURS, OURS]
     assert answered.rounds.follower.trying.current.canary == 0.0
+    others = [answered(function, sha256="another") for function in (fails, fails, takes_all)]
+    assert others == [OURS, OURS, THEIRS]
+    assert [answered(fails, sha256=name) for name in ("b", "b", "c", "c")] == [OURS] * 4
+    assert answered.rounds.follower.trying.current.canary == 1.0, "two faults of each are not three of one"
+
+
+@pytest.mark.parametrize(("seconds", "answers"), [(1.0, [THEIRS] * 5), (1.001, [THEIRS] * 3 + [OURS] * 2)])
+def test_a_challenger_that_takes_over_a_second_answers_nobody_after_three_rounds(answered, seconds, answers):
+    rounds = answered.rounds
+    moments = (seconds * number for number in count())  # the clock is asked when a round begins and when it ends
+    rounds.canary = Canary(rounds.follower.trying, rounds._scored, lambda: next(moments))
+    assert [answered(takes_all) for _ in range(5)] == answers
 
 
 def test_a_challenger_that_needs_what_requests_do_not_hold_costs_no_answer(answered):
