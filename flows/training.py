@@ -17,6 +17,7 @@ from tasks.adapters.provenance import code_digest
 from tasks.adapters.registry import ModelVersion
 from tasks.core import choosing, dossiers, markdown, probe
 from tasks.core.fitting import Recipe
+from tasks.core.gates import duel_of
 from tasks.core.results import Check, Number, Snapshot
 from tasks.links import version_links
 from tasks.reconciliation import reconcile
@@ -101,7 +102,7 @@ def _probe(config: PipelineConfig, session: Session, snapshot: Snapshot, token: 
     if champion is None or own is None:
         return None
     recipes = probe.recipes_like(_open_recipe(config, 0), own.family, own.parameters, own.history)
-    margin = probe.margin_of(config.gates)
+    margin = duel_of(config.gates).margin
     stretch = probing.ask_champion(session, snapshot, recipes[0], champion, token)
     key = probing.key_of(stretch, snapshot, recipes, code_digest(), margin)
     told = probing.probe_retraining(session.store, snapshot, recipes, stretch, margin, key)

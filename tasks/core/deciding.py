@@ -9,6 +9,7 @@ from datetime import timedelta
 from tasks.core import challenger, probe, rehearsal
 from tasks.core.errors import DataRejected
 from tasks.core.features import EVENT_TIME, ROW_ID
+from tasks.core.gates import duel_of
 from tasks.core.governor import Outcome, PastTraining
 from tasks.core.history import Past
 from tasks.core.ledger import Look
@@ -95,7 +96,7 @@ def _probe(sight: Sight, refitter: Refitter) -> tuple[Check | None, float]:
     stretch = rows.iloc[fresh]
     check = probe.judge_probe(
         stretch, metric=setting.metric, champion=rehearsal.predictions(champion, stretch), refits=refits,
-        margin=probe.margin_of(setting.gates), limit=sight.limit, seed=setting.seed,
+        margin=duel_of(setting.gates).margin, limit=sight.limit, seed=setting.seed,
     )  # fmt: skip
     return check, seconds
 

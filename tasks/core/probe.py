@@ -15,7 +15,6 @@ from tasks.core.errors import DataRejected
 from tasks.core.estimators import Candidate, Dummy
 from tasks.core.features import ROW_ID
 from tasks.core.fitting import LABEL, Recipe
-from tasks.core.gates import Gate
 from tasks.core.metrics import MetricName, gain, score
 from tasks.core.results import Check, JournalEntry, Number, Verdict
 from tasks.core.strategies import Strategy, TrainingRows
@@ -34,11 +33,6 @@ Held = Literal["postponed", "spared"]
 def is_wanted(mode: ProbeMode, strategy: Strategy) -> bool:
     """Whether a retraining is probed first: where it is not left out, and where there is a search to spare."""
     return mode == "auto" and strategy.kind == "new_search"
-
-
-def margin_of(gates: Sequence[Gate]) -> float:
-    """The gain that a candidate has to bring, as the pipeline's duel has it; 0 without one."""
-    return next((gate.margin for gate in gates if gate.kind == "beats_champion"), 0.0)
 
 
 def limit_of_breach(entries: Sequence[JournalEntry], token: str, version: int) -> float | None:

@@ -13,13 +13,11 @@ from tasks.core import challenger
 from tasks.core.challenger import LOOKS, STOPPED, TRIAL
 from tasks.core.championship import REFUSED
 from tasks.core.duel import duel
-from tasks.core.gates import BeatsChampion, Gate
+from tasks.core.gates import Gate, duel_of
 from tasks.core.ledger import confidence_at
 from tasks.core.metrics import MetricName
 from tasks.core.results import Check, Decision, JournalEntry, Verdict
 from tasks.core.scoring import MOST_SHARE
-
-_FIRST = BeatsChampion(margin=0.0)
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class OnTrial:
     @property
     def may_answer(self) -> bool:
         """Whether the duel alone keeps it from promotion: who lacks more than that answers nobody."""
-        return self.lacks == (_FIRST.kind,)
+        return self.lacks == ("beats_champion",)
 
 
 def on_trial(entries: Sequence[JournalEntry]) -> OnTrial | None:
@@ -80,12 +78,12 @@ def is_due(taken: Sequence[int], rows: int, gates: Sequence[Gate]) -> bool:
 
     Each costs confidence, and there are few: the next one comes at twice the rows.
     """
-    return len(taken) < LOOKS and rows >= (2 * taken[-1] if taken else _rules(gates).min_rows)
+    return len(taken) < LOOKS and rows >= (2 * taken[-1] if taken else duel_of(gates).min_rows)
 
 
 def judge_answers(gates: Sequence[Gate], rows: int, without: int, look: int) -> Check | None:
     """Fail where the challenger had no answer for too many of the rows that the champion answered; None where not."""
-    if rows < _rules(gates).min_rows or without <= MOST_SHARE * rows:
+    if rows < duel_of(gates).min_rows or without <= MOST_SHARE * rows:
         return None
     why = f"it has no answer for {without} of {rows} live rows that the champion answered ({MOST_SHARE:.0%} may be)"
     return Check(TRIAL, Verdict.FAIL, why, {"rows": rows, "without": without, "look": look, "difference": None})
@@ -107,7 +105,7 @@ def judge_trial(  # noqa: PLR0913 - the evidence, by name
     Fail: the challenger is worse, at the confidence that the `look`-th look leaves (`ledger.confidence_at`). Pass: it
     is better or equivalent. Unknown: not enough evidence.
     """
-    rules = _rules(gates)
+    rules = duel_of(gates)
     found = duel(
         actual, champion, challenger, blocks, metric=metric, margin=rules.margin, min_rows=rules.min_rows, seed=seed,
         confidence=confidence_at(rules.confidence, look),
@@ -129,7 +127,3 @@ def decided(pipeline: str, trial: OnTrial, check: Check, as_of: datetime, run_id
         key=f"trial:{trial.version}:{trial.replaces}:{check.numbers['look']}", pipeline=pipeline, kind=TRIAL,
         verdict=check.verdict, outcome=outcome, reason=check.reason, as_of=as_of, evidence=evidence, run_id=run_id,
     )  # fmt: skip
-
-
-def _rules(gates: Sequence[Gate]) -> BeatsChampion:
-    return next((gate for gate in gates if isinstance(gate, BeatsChampion)), _FIRST)

@@ -27,8 +27,8 @@ from tasks.core.results import Check, Verdict
 
 __all__ = [
     "BeatsChampion", "BeatsDummy", "Calibration", "CleanProcess", "CleanRoom", "Floor", "Footprint", "Gate",
-    "GateEvidence", "Groups", "Resources", "Sanity", "Slices", "SuspiciousFeatures", "columns_named", "judge_all",
-    "misfit", "question_of",
+    "GateEvidence", "Groups", "Resources", "Sanity", "Slices", "SuspiciousFeatures", "columns_named", "duel_of",
+    "judge_all", "misfit", "question_of",
 ]  # fmt: skip
 
 
@@ -80,3 +80,8 @@ Gate = Annotated[
     | Resources,
     Field(discriminator="kind"),
 ]  # fmt: skip
+
+
+def duel_of(gates: Sequence[Gate]) -> BeatsChampion:
+    """The rules of the pipeline's duel; without that gate its defaults, at a margin of 0."""
+    return next((gate for gate in gates if isinstance(gate, BeatsChampion)), BeatsChampion(margin=0.0))

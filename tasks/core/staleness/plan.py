@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from tasks.core.championship import PROMOTED, changes_of
-from tasks.core.gates import BeatsChampion, Gate
+from tasks.core.gates import Gate, duel_of
 from tasks.core.metrics import MetricName
 from tasks.core.performance import Performance
 from tasks.core.results import JournalEntry, Window
@@ -36,7 +36,7 @@ def rules_of(metric: MetricName, performance: Performance, gates: Sequence[Gate]
 
     Without that gate the margin is 0: then only two that predict alike are equivalent.
     """
-    gate = next((one for one in gates if isinstance(one, BeatsChampion)), BeatsChampion(margin=0.0))
+    gate = duel_of(gates)
     return Rules(
         metric, performance.window, delay, performance.min_rows, performance.min_label_share, gate.margin,
         gate.confidence, gate.min_rows, seed,

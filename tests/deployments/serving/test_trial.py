@@ -244,9 +244,9 @@ OURS, THEIRS = [1] * 3, [3] * 3
 
 
 def test_a_challenger_that_fails_three_rounds_in_a_row_answers_nobody_and_the_next_one_begins_anew(answered):
-    rounds = [fails, fails, takes_all, fails, fails, fails, takes_all, takes_all]
+    rounds = [fails, fails, takes_all, fails, takes_all, fails, fails, fails, takes_all, takes_all]
     told = [answered(function) for function in rounds]
-    assert told == [OURS, OURS, THEIRS, OURS, OURS, OURS, OURS, OURS]
+    assert told == [OURS, OURS, THEIRS, OURS, THEIRS, OURS, OURS, OURS, OURS, OURS]
     assert answered.rounds.follower.trying.current.canary == 0.0
     others = [answered(function, sha256="another") for function in (fails, fails, takes_all)]
     assert others == [OURS, OURS, THEIRS]

@@ -12,7 +12,7 @@ from tasks.core import fitting, probe, rehearsal
 from tasks.core.estimators import Linear
 from tasks.core.features import EVENT_TIME, ROW_ID
 from tasks.core.fitting import LABEL
-from tasks.core.gates import BeatsChampion, Sanity
+from tasks.core.gates import BeatsChampion, Sanity, duel_of
 from tasks.core.history import History
 from tasks.core.journal import chain
 from tasks.core.results import Check, Decision, Verdict
@@ -128,8 +128,8 @@ def test_a_probe_never_sees_a_row_of_the_evaluation_part(seed, at, turns, share,
 
 
 def test_the_margin_is_the_duels_own():
-    assert probe.margin_of((Sanity(), BeatsChampion(margin=0.02))) == 0.02
-    assert probe.margin_of((Sanity(),)) == 0
+    assert duel_of((Sanity(), BeatsChampion(margin=0.02))).margin == 0.02
+    assert duel_of((Sanity(),)).margin == 0
 
 
 @pytest.mark.parametrize(("verdict", "version", "token", "limit"), [
