@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from config.schema import PipelineConfig
 from config.settings import Settings
 from tasks.core.errors import ConfigInvalid, NotFound
 
+_SHOWN = 50  # errors of one file that are told at once
 _MERGE = "tag:yaml.org,2002:merge"
 
 
@@ -100,7 +102,8 @@ class _UniqueKeys(yaml.SafeLoader):
 
 def _explain(path: Path, error: ValidationError) -> Iterable[str]:
     yield f"{path}: {error.error_count()} error{'s' if error.error_count() > 1 else ''}"
-    for problem in error.errors(include_url=False):
+    root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    for problem in error.errors(include_url=False)[:_SHOWN]:
         # A union of plain types puts the name of a function among the keys.
         where = ".".join(str(part) for part in problem["loc"] if "(" not in str(part)) or "(whole file)"
         message = problem["msg"].removeprefix("Value error, ")
@@ -110,8 +113,10 @@ def _explain(path: Path, error: ValidationError) -> Iterable[str]:
         shown = (
             "" if isinstance(value, dict | list | tuple) or problem["type"] == "missing" else f" (found {value!r:.60})"
         )
-        line = _line_of(path, problem["loc"])
+        line = _line_of(root, problem["loc"])
         yield f"  {where}{f', line {line}' if line else ''}: {message}{shown}"
+    if error.error_count() > _SHOWN:
+        yield f"  ... and {error.error_count() - _SHOWN} more: mend these first"
 
 
 def _suggest(location: tuple[int | str, ...]) -> str:
@@ -120,10 +125,15 @@ def _suggest(location: tuple[int | str, ...]) -> str:
     return f"did you mean {close[0]}?" if close else f"allowed: {', '.join(allowed)}"
 
 
+@cache
+def _schema() -> dict[str, Any]:
+    return PipelineConfig.model_json_schema()
+
+
 def _keys_at(location: tuple[int | str, ...]) -> list[str]:
     """The keys that the schema knows at a place; the names of a union's members stand in the location, too."""
-    schema = PipelineConfig.model_json_schema()
-    node: dict[str, Any] = schema
+    schema = _schema()
+    node = schema
     for part in location:
         inside = node.get("items", {}) if isinstance(part, int) else node.get("properties", {}).get(part, {})
         member = node.get("discriminator", {}).get("mapping", {}).get(part)
@@ -134,8 +144,7 @@ def _keys_at(location: tuple[int | str, ...]) -> list[str]:
     return list(node.get("properties", ()))
 
 
-def _line_of(path: Path, location: tuple[int | str, ...]) -> int | None:
-    node: yaml.Node | None = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+def _line_of(node: yaml.Node | None, location: tuple[int | str, ...]) -> int | None:
     line = None
     for part in location:
         if isinstance(node, yaml.MappingNode):

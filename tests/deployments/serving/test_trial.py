@@ -6,7 +6,6 @@ Real registry, store and journal (benchmarks.ground): version 3 is the better on
 import asyncio
 import json
 import threading
-import time
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -292,18 +291,17 @@ def unheard(challenger, rows=500):
     return Unheard(challenger, frame, [Answer(f"a{n}", f"r{n}", EARLY, 0.5, [], None, [], 1) for n in range(rows)])
 
 
+@pytest.mark.timeout(120)
 def test_a_shadow_that_cannot_follow_leaves_rows_out_and_nobody_waits(follower, tmp_path):
     log, gate = AnswerLog(tmp_path / "answers", durable=True), threading.Event()
 
     def waits(matrix):
-        gate.wait(20)
+        gate.wait(300)
         return matrix[["x", "z"]]
 
     shadow, slow = Shadow(log, "binary"), loaded(3, waits, follower.config.features)
-    began = time.monotonic()
     for _ in range(130):
         shadow.offer(unheard(slow))
-    assert time.monotonic() - began < 10, "it hangs, and nobody waits for it"
     assert shadow.dropped >= (130 * 500) - 20_000 - 2 * 2_000
     gate.set()
     wait_until(lambda: shadow.scored + shadow.dropped == 130 * 500, 20)
@@ -314,20 +312,20 @@ def test_a_shadow_that_cannot_follow_leaves_rows_out_and_nobody_waits(follower, 
     assert sum(len(line["silent"]) for line in lines) == shadow.scored
 
 
+@pytest.mark.timeout(120)
 def test_a_shadow_that_hangs_is_left_behind_and_writes_into_no_log_that_is_closed(follower, tmp_path):
     log, gate = AnswerLog(tmp_path / "answers", durable=False), threading.Event()
 
     def waits(matrix):
-        gate.wait(60)
+        gate.wait(300)
         return matrix[["x", "z"]]
 
     shadow = Shadow(log, "binary")
     for _ in range(60):
         shadow.offer(unheard(loaded(3, waits, follower.config.features)))
-    began = time.monotonic()
     shadow.close()
     log.close()
-    assert time.monotonic() - began < 15
+    assert shadow._thread.is_alive()
     others = AnswerLog(tmp_path / "others", durable=False)  # takes the descriptor that has become free
     gate.set()
     shadow._thread.join(20)
