@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from prefect import task
 from prefect.logging import get_run_logger
 
+from tasks import private
 from tasks.adapters import expectations
 from tasks.adapters.expectations import Validation
 from tasks.adapters.faults import fault_point
@@ -20,12 +21,12 @@ from tasks.core.classes import Unknown
 from tasks.core.columns import Column, convert, delivered
 from tasks.core.errors import DataRejected
 from tasks.core.features import ROW_ID
+from tasks.core.frames import others
 from tasks.core.joins import JOINED, is_joined
 from tasks.core.printable import printable
 from tasks.core.results import Decision
 from tasks.core.rows import refuse_unusable, shape_faults, time_faults
 from tasks.core.schema_changes import columns_before
-from tasks.private import make_private
 from tasks.reading import accepted_before, examine, standing
 from tasks.retrying import STEP
 from tasks.session import Session
@@ -92,8 +93,9 @@ def judge_events(
         faults[batches.REPEATED] = again
     answer, found = examined.answer, examined.found
     target = next((column.name for column in columns if column.role == "target"), None)
+    of_known_ids = frame.loc[list(faults.get("row_id:already accepted", ()))]
     judged = _judged(frame, faults | answer.rows | found.rows, answer, target, suite, found.refusals)
-    judged = replace(judged, again=frame.loc[list(faults.get("row_id:already accepted", ()))])
+    judged = replace(judged, again=of_known_ids)
     if suite.rows is not None:
         return judged
     return compared(judged, examined.columns, examined.rows, delivered(columns), suite, before)
@@ -105,13 +107,13 @@ def _judged(
     answer: Validation,
     target: str | None,
     suite: Suite,
-    private: dict[str, str],
+    personal: dict[str, str],
 ) -> Judged:
     unknown = Unknown()
     if target is not None:  # what is out for another reason says nothing about the classes
         out = {number for numbers in rules.values() for number in numbers}
-        unknown = suite.classes.unknown(frame.loc[~frame.index.isin(list(out)), target])
-    refusals = dict(zip(answer.refusals, answer.refusals, strict=True)) | unknown.refusals | private
+        unknown = suite.classes.unknown(frame.loc[others(frame.index, out), target])
+    refusals = dict(zip(answer.refusals, answer.refusals, strict=True)) | unknown.refusals | personal
     judged = batches.judge_rows(frame, rules | unknown.rows, refusals, suite.max_share, answer.checks)
     return replace(judged, asked=answer.asked)
 
@@ -125,9 +127,9 @@ def judge_labels(
     `identity` are the id columns of the events: what a label's id is called in the tables follows from them.
     """
     kind = "string" if suite.classes.positive is not None else "number"
-    private = next((column.privacy for column in identity), None)
+    personal = next((column.privacy for column in identity), None)
     columns = [
-        Column(name=labels.id, role="id", type="string", required=True, privacy=private),
+        Column(name=labels.id, role="id", type="string", required=True, privacy=personal),
         Column(name=labels.label, role="feature", type=kind, required=True),
     ]
     if labels.known_at is not None:
@@ -145,7 +147,8 @@ def judge_labels(
     def accepted(rows: "pd.DataFrame") -> "pd.Series":
         return standing(session, rows[labels.id].map(batches.row_id_of, na_action="ignore"))
 
-    frame, found = make_private(session, converted.frame, columns, suite.protection, accepted)
+    found = private.look(converted.frame, columns, suite.protection)
+    frame = private.protect(session, converted.frame, columns, suite.protection, accepted)
     known = {}
     if labels.known_at is None:
         frame[batches.DELIVERED_AT] = batches.event_times(frame, columns, delivery.ingested_at)

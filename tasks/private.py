@@ -12,24 +12,28 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def make_private(
+def look(typed: "pd.DataFrame", columns: Sequence[Column], protection: Protection) -> Found:
+    """What is personal in columns of which nothing of the kind was declared, and what the pipeline's file refuses."""
+    found = judge_found(protection, personal.hits(typed, protection.watched(columns)), len(typed))
+    return Found(found.rows, {**found.refusals, **protection.refusals(typed, columns)})
+
+
+def protect(
     session: Session,
     typed: "pd.DataFrame",
     columns: Sequence[Column],
     protection: Protection,
     accepted: "Callable[[pd.DataFrame], pd.Series]",
-) -> tuple["pd.DataFrame", Found]:
-    """The rows as they may be stored, and what was found in columns of which nothing personal was declared.
+) -> "pd.DataFrame":
+    """The rows as they may be stored.
 
     A person who was named with an older key keeps that name: `accepted` tells of rows so named whether they stand in
     the tables, so that labels find their events and nothing is taken in twice after the keys have changed.
     """
-    found = judge_found(protection, personal.hits(typed, protection.watched(columns)), len(typed))
-    refusals = {**found.refusals, **protection.refusals(typed, columns)}
     frame = protection.protect(typed, columns, session.keys)
     if protection.names(columns):
         for key in session.keys.ids[1:]:
             older = protection.protect(typed, columns, session.keys, key)
             before = accepted(older) & ~accepted(frame)
             frame = frame.where(~before, older) if before.any() else frame
-    return frame, Found(found.rows, refusals)
+    return frame

@@ -3,10 +3,12 @@
 No verdicts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tasks import private
 from tasks.adapters import expectations
 from tasks.adapters.expectations import Validation
 from tasks.adapters.faults import fault_point
@@ -20,11 +22,13 @@ from tasks.core.joins import KEY, is_joined, key_digests
 from tasks.core.privacy.protection import Found
 from tasks.core.rows import refuse_unusable, repeated_rows, shape_faults, time_faults
 from tasks.joining import attached
-from tasks.private import make_private
 from tasks.session import Session
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
+
+_IDS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -56,18 +60,23 @@ def examine(
     used = [column for column in delivered(columns) if column.role != "ignore"]
     try:
         read = _read(session, delivery, source, columns, suite, before)
-        frame, faults, found = _typed(session, delivery, read.typed, used, suite)
+        with ThreadPoolExecutor(1) as meanwhile:  # it is work of Arrow's, which leaves Python's lock to the rules
+            looking = meanwhile.submit(private.look, read.typed.frame, used, suite.protection)
+            frame, faults = _typed(session, delivery, read.typed, used, suite)
+            answer = _validated(frame, read.again, columns, suite)
     except DataRejected as error:
         return Examined(rejected=(error.rule, str(error)))
-    again = read.again
+    fault_point("ingestion.validated")
+    return Examined(frame, faults, answer, looking.result(), read.columns, len(frame), list(read.again))
+
+
+def _validated(frame: "pd.DataFrame", again: "pd.Index", columns: Sequence[Column], suite: Suite) -> Validation:
     rules = [*expectations.always(columns), *suite.expectations]
     rules = rules if suite.rows is None else [rule for rule in rules if rule.on_fail == "quarantine"]
     # Of single rows that are judged again none need have a value.
     may_be_empty = [column.name for column in columns if column.optional or suite.rows is not None]
     alone = frame.drop(again) if len(again) else frame  # the first of them as if it came alone
-    answer = expectations.validate(alone, rules, may_be_empty)
-    fault_point("ingestion.validated")
-    return Examined(frame, faults, answer, found, read.columns, len(frame), list(again))
+    return expectations.validate(alone, rules, may_be_empty)
 
 
 @dataclass(frozen=True)
@@ -106,8 +115,8 @@ def _typed(
     converted: Converted,
     used: Sequence[Column],
     suite: Suite,
-) -> tuple["pd.DataFrame", dict[str, Any], Found]:
-    """The rows as they may be stored, the rules that single rows break, and what of them is personal. DataRejected."""
+) -> tuple["pd.DataFrame", dict[str, Any]]:
+    """The rows as they may be stored, and the rules that single rows break. Raises DataRejected."""
     faults = dict(converted.faults)
 
     def ids(rows: "pd.DataFrame") -> "pd.Series":
@@ -116,7 +125,7 @@ def _typed(
     def accepted(rows: "pd.DataFrame") -> "pd.Series":
         return standing(session, ids(rows), table=delivery.kind)
 
-    frame, found = make_private(session, converted.frame, used, suite.protection, accepted)
+    frame = private.protect(session, converted.frame, used, suite.protection, accepted)
     times = batches.event_times(frame, used, delivery.ingested_at)
     frame = beside(frame, {EVENT_TIME: times, ROW_ID: ids(frame)})
     timed = next((column for column in used if column.role == "time"), None)
@@ -127,7 +136,7 @@ def _typed(
     for join in suite.joins:
         frame, without = attached(session, converted.frame, frame, join, used, suite.protection)
         faults |= without
-    return frame, faults, found
+    return frame, faults
 
 
 def accepted_before(session: Session, ids: "pd.Series", delivery: Delivery, suite: Suite) -> "pd.Series":
@@ -145,7 +154,25 @@ def accepted_before(session: Session, ids: "pd.Series", delivery: Delivery, suit
 
 def standing(session: Session, ids: "pd.Series", where: Any = None, table: str = "events") -> "pd.Series":
     """Which of these rows stand in the table (of those that pass the filter); a missing id counts as one that does."""
-    wanted, seen = set(ids), set[str]()
-    for rows in session.store.scan(table, [ROW_ID], where):
-        seen |= wanted.intersection(rows.column(ROW_ID).to_pylist())
-    return ids.isna() | ids.isin(seen) if seen else ids.isna()
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    wanted, found = pa.array(ids, pa.string(), from_pandas=True), ids.isna().to_numpy()
+    for known in _together(rows.column(ROW_ID) for rows in session.store.scan(table, [ROW_ID], where)):
+        found = found | pc.is_in(wanted, value_set=known.drop_null()).to_numpy(zero_copy_only=False)
+    return pd.Series(found, ids.index)
+
+
+def _together(parts: "Iterable[pa.Array]") -> "Iterator[pa.Array]":
+    """Arrays of at least `_IDS` values each (but the last): each is looked through as a whole."""
+    import pyarrow as pa
+
+    held: list[pa.Array] = []
+    for part in parts:
+        held.append(part)
+        if sum(map(len, held)) >= _IDS:
+            yield pa.concat_arrays(held)
+            held = []
+    if held:
+        yield pa.concat_arrays(held)

@@ -36,7 +36,7 @@ def watch_delivery(
     again = _reused(session, judged, stored)
     if again:
         judged = answer(judged, again, policy)
-    if judged.refusal or not session.store.exists("batches"):
+    if judged.refusal or not len(judged.accepted) or not session.store.exists("batches"):
         return judged
     target = next((column.name for column in columns if column.role == "target"), None)
     labels = None if target is None else target_values(judged.accepted[target], positive).to_numpy("float64")

@@ -32,14 +32,16 @@ def by_columns(asked: Mapping[int, Asked], frame: "pd.DataFrame") -> dict[tuple[
 
 
 def part(frame: "pd.DataFrame", names: Sequence[str]) -> "pd.DataFrame":
-    """The columns that some rules look at; whole numbers without gaps as NumPy's, which are compared at once.
+    """The columns that some rules look at; categories as their texts, whole numbers without gaps as NumPy's.
 
     What a column's type is called is asked of all columns, which keep theirs and have the row's number beside them.
     """
+    rows = frame[list(names)] if names else frame.copy(deep=False)
+    kinds = {name: str(kind) for name, kind in rows.dtypes.items()}
+    texts = {name: "object" for name, kind in kinds.items() if kind == "category"}
     if names:
-        rows = frame[list(names)]
-        whole = [name for name in names if str(rows[name].dtype) == "Int64" and not rows[name].hasnans]
-        return rows.astype(dict.fromkeys(whole, "int64")) if whole else rows
-    rows = frame.copy(deep=False)
+        whole = [name for name, kind in kinds.items() if kind == "Int64" and not rows[name].hasnans]
+        return rows.astype(texts | dict.fromkeys(whole, "int64")) if texts or whole else rows
+    rows = rows.astype(texts) if texts else rows
     rows[ROW_NUMBER] = frame.index
     return rows

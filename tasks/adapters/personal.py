@@ -61,7 +61,8 @@ _IDS = {
     form: re.compile(rf"(?<![\w.-])(?:{pattern})(?![\w-])(?!\.\d)") for form, pattern in {**_STRONG, **_PLAIN}.items()
 }
 _LONG, _LARGE = 100_000, 1e8
-_SHARE, _MANY, _NEARLY_ALL, _GLANCE = 0.5, 20, 0.9, 2000
+_FIRST = 10_000
+_SHARE, _MANY, _NEARLY_ALL, _GLANCE = 0.5, 20, 0.9, 1000
 
 Detector = Callable[[str, bool], Iterable[bool]]
 """Of a text, and whether its column's name says the class: for each place of the right form, whether it is one."""
@@ -93,10 +94,9 @@ def survey(frame: "pd.DataFrame") -> dict[str, tuple[PersonalClass, float]]:
 
 def find(texts: "pd.Series", name: str) -> dict[PersonalClass, "pd.Series"]:
     """Class -> mask of the texts that hold such a value; each distinct text is looked at once."""
-    import pyarrow as pa
     import pyarrow.compute as pc
 
-    words = pa.array(texts.to_numpy(), pa.large_string(), from_pandas=True).unique().drop_null()
+    words = _distinct(texts)
 
     def suspects(pattern: str) -> "pa.Array":
         return words.filter(pc.match_substring_regex(words, pattern))
@@ -112,6 +112,17 @@ def find(texts: "pd.Series", name: str) -> dict[PersonalClass, "pd.Series"]:
         if len(held) >= _MANY:
             answers["national_id"] = texts.isin(held)
     return answers
+
+
+def _distinct(texts: "pd.Series") -> "pa.Array":
+    """Each text once; where next to none stands twice all of them, because looking for equal ones takes long."""
+    import pandas as pd
+    import pyarrow as pa
+
+    if isinstance(texts.dtype, pd.CategoricalDtype):
+        texts = texts.cat.remove_unused_categories().cat.categories.to_series()
+    words = pa.array(texts.to_numpy(), pa.large_string(), from_pandas=True).drop_null()
+    return words if len(words[:_FIRST].unique()) > _NEARLY_ALL * _FIRST else words.unique()
 
 
 def _borne_out(texts: "pa.Array", detect: Detector, named: bool, share: float = _SHARE) -> set[str]:

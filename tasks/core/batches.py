@@ -14,7 +14,7 @@ from tasks.core import superseding
 from tasks.core.classes import Classes, target_values
 from tasks.core.columns import RESERVED_PREFIX, Column
 from tasks.core.features import EVENT_TIME, ROW_ID
-from tasks.core.frames import beside, only
+from tasks.core.frames import all_alike, as_texts, beside, only, others, taken_over, texts_held
 from tasks.core.joins import Join, is_joined
 from tasks.core.privacy.protection import Protection
 from tasks.core.results import Check, Decision, Verdict, Window
@@ -106,7 +106,7 @@ def judge_rows(
     """Split typed rows (index = row number) by the row rules; refuse all of them when the batch itself is refused.
 
     Args:
-        frame: the converted rows.
+        frame: the converted rows; where some are refused they leave it, column by column.
         rules: rule -> numbers of the rows that break it.
         refusals: rules that refuse the batch as a whole, and how each is told.
         max_share: a larger share of refused rows refuses the batch.
@@ -122,8 +122,9 @@ def judge_rows(
     if share > max_share:
         told = f"max_quarantined_share ({share:.0%} of rows refused, {max_share:.0%} allowed)"
         reasons["max_quarantined_share"] = told
-    accepted = frame.drop(list(refused), errors="ignore") if refused else frame
-    judged = Judged(accepted, refused, len(frame), None, tuple(checks))
+    rows = len(frame)
+    accepted = taken_over(frame, others(frame.index, refused)) if refused else frame
+    judged = Judged(accepted, refused, rows, None, tuple(checks))
     return refuse_whole(judged, reasons) if reasons else judged
 
 
@@ -156,10 +157,10 @@ def row_ids(
     if not ids:
         return pd.Series([f"{batch_id}-{number}" for number in frame.index], index=frame.index, dtype=object)
     # As text before anything else: beside a missing value whole numbers would turn into floats, and ids with them.
-    texts = [frame[name].astype("string").fillna("").tolist() for name in ids]
+    texts = [as_texts(frame[name]) for name in ids]
     told = texts[0] if len(ids) == 1 else map("\x1f".join, zip(*texts, strict=True))
     sha256 = hashlib.sha256  # not row_id_of: of a million rows the call alone would take as long
-    return pd.Series([sha256(text.encode()).hexdigest()[:24] for text in told], frame.index, object)
+    return texts_held((sha256(text.encode()).hexdigest()[:24] for text in told), frame.index)
 
 
 def row_id_of(value: object) -> str:
@@ -197,15 +198,14 @@ def event_tables(
             str(name) for name in rows if str(name).startswith(RESERVED_PREFIX) and name not in {ROW_ID, EVENT_TIME}
         ]
         moment, stored = pd.Timestamp(delivery.ingested_at), only(rows, [*kept, ROW_ID, EVENT_TIME, *ours])
-        ours_alike = {"_batch_id": delivery.batch_id, "_ingested_at": moment}
-        tables[delivery.kind] = beside(
-            stored, {name: pd.Series(value, stored.index) for name, value in ours_alike.items()}
-        )
+        alike = {"_batch_id": all_alike(delivery.batch_id, rows), "_ingested_at": pd.Series(moment, rows.index)}
+        tables[delivery.kind] = beside(stored, alike)
     target = next((column.name for column in columns if column.role == "target"), None)
     if target is not None and len(rows):
         label = target_values(rows[target], positive)
         known_at = rows[EVENT_TIME] + pd.Timedelta(label_delay)
-        tables["labels"] = label_table(rows[ROW_ID], label, known_at, delivery).loc[label.notna()]
+        labels = label_table(rows[ROW_ID], label, known_at, delivery)
+        tables["labels"] = labels if label.notna().all() else labels.loc[label.notna()]
     return {name: table for name, table in tables.items() if len(table)}
 
 
@@ -226,9 +226,8 @@ def label_table(ids: "pd.Series", label: "pd.Series", known_at: "pd.Series", del
     """Rows of the labels table."""
     import pandas as pd
 
-    return pd.DataFrame(
-        {ROW_ID: ids, "label": label.astype("float64"), "known_at": known_at, "_batch_id": delivery.batch_id}
-    )
+    columns = {ROW_ID: ids, "label": label.astype("float64"), "known_at": known_at}
+    return pd.DataFrame(columns | {"_batch_id": all_alike(delivery.batch_id, ids)}, copy=False)
 
 
 def closing_tables(judged: Judged, delivery: Delivery, times: "pd.Series | None") -> dict[str, "pd.DataFrame"]:

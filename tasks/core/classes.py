@@ -39,19 +39,21 @@ class Classes:
         if not self.binary or pd.api.types.is_bool_dtype(target):
             return Unknown()
         numeric = pd.api.types.is_numeric_dtype(target)
-        values = target.astype("float64") if numeric else target.astype("string")
+        distinct = target.drop_duplicates()
+        values = distinct.astype("float64") if numeric else distinct.astype("string")
         if self.positive is None:
             known: Sequence[object] = (1.0, 0.0) if numeric else ()
         else:
             texts = (self.positive, *self.negatives)
             known = [float(text) for text in texts] if numeric else texts
+        others = distinct[(values.notna() & ~values.isin(known)).astype(bool)]
         if self.positive is not None and not self.negatives:
-            others = values[values.notna() & ~values.isin(known)].nunique()
             told = (
-                f"classes ({others} values of {target.name} beside the positive one; declare `negatives` or mend them)"
+                f"classes ({len(others)} values of {target.name} beside the positive one; "
+                "declare `negatives` or mend them)"
             )
-            return Unknown(refusals={"classes": told}) if others > 1 else Unknown()
-        broken = target.index[(values.notna() & ~values.isin(known)).astype(bool)]
+            return Unknown(refusals={"classes": told}) if len(others) > 1 else Unknown()
+        broken = target.index[target.isin(others)] if len(others) else ()
         return Unknown({f"class:{target.name}": list(broken)} if len(broken) else {})
 
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from tasks.core import whole_columns
+from tasks.core import repeated_cells, whole_columns
 from tasks.core.cells import Cells, in_arrow, lacking
 from tasks.core.conversion import CONVERTERS, hides
 from tasks.core.durations import Duration
@@ -156,10 +156,12 @@ def _read(raw: "pd.Series", column: Column) -> Cells:
         if (cells := whole(raw, column)) is not None:
             return cells
     if isinstance(raw.dtype, pd.CategoricalDtype):  # a missing one is a null of Parquet, not a field that lacks
+        if (cells := repeated_cells.categories(raw, column, partial(_cell_by_cell, column=column))) is not None:
+            return cells
         raw = raw.astype(object).where(raw.notna(), None)
     cells = in_arrow(raw)
     return (
-        whole_columns.repeated(raw, cells, partial(_cell_by_cell, column=column))
+        repeated_cells.repeated(raw, cells, partial(_cell_by_cell, column=column))
         or whole_columns.plain_texts(raw, column, cells)
         or _cell_by_cell(raw, column)
     )

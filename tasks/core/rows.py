@@ -54,11 +54,16 @@ def shape_faults(text: "pd.DataFrame", names: Sequence[str]) -> Faults:
     there = [name for name in names if name in text]
     header, empty = text.index, text.index
     for name in there:  # few rows are left after the first column
-        header = header[(text.loc[header, name] == name).to_numpy(bool)]
-        values = text.loc[empty, name]
+        column = text[name]
+        header = header[(_at(column, header) == name).to_numpy(bool)]
+        values = _at(column, empty)
         empty = empty[(values.isna() | (values == "")).to_numpy(bool)]
     found = {"row:no fields": list(empty), "row:header": list(header)}
     return {rule: numbers for rule, numbers in found.items() if numbers}
+
+
+def _at(column: "pd.Series", labels: "pd.Index") -> "pd.Series":
+    return column if len(labels) == len(column) else column.loc[labels]
 
 
 def repeated_rows(text: "pd.DataFrame", columns: Sequence[Column]) -> "pd.Index":

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROW_ID = "_row_id"
+_AT_ONCE = 65_536  # texts that are Python's, too
 Hashes = NDArray[np.uint64]
 
 
@@ -54,7 +55,11 @@ def _frame_hashes(frame: "pd.DataFrame", seed: int) -> Hashes:
 
     if ROW_ID not in frame.columns:
         return mixed(np.arange(len(frame), dtype=np.uint64), seed)
-    return mixed(pd.util.hash_array(frame[ROW_ID].to_numpy(dtype=object), categorize=False), seed)
+    ids, hashed = frame[ROW_ID], np.empty(len(frame), np.uint64)
+    for start in range(0, len(ids), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        hashed[part] = pd.util.hash_array(ids.iloc[part].to_numpy(dtype=object), categorize=False)
+    return mixed(hashed, seed)
 
 
 def bounded_sample_batches(batches: Iterable["pa.RecordBatch"], max_rows: int, seed: int) -> "pd.DataFrame":

@@ -1,13 +1,12 @@
 """Whole columns at once, where that gives to the bit what `tasks.core.columns` reads cell by cell; else None.
 
-Of cells of one type each different one is read once. Numbers and times that Parquet holds as such need no text at all.
+Numbers and times that Parquet holds as such need no text at all. Where cells repeat: `repeated_cells`.
 """
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from tasks.core.cells import Cells, cells_of, in_arrow, lacking
+from tasks.core.cells import Cells, cells_of, in_arrow
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
 
     from tasks.core.columns import Column
 
-_MANY = 0.5  # where more values differ, looking for equal ones is in vain
-_GLANCE, _NEARLY_ALL = 10_000, 0.9  # and where so many of the first ones do
 _LARGEST = 10**18
 _PLAIN = "^([!-~]([ -~]*[!-~])?)?$"
 """A text of signs that everybody sees, without blanks around it, in the words of RE2: it is read as it is."""
@@ -112,25 +109,6 @@ def times(raw: "pd.Series", column: "Column") -> Cells | None:
     return cells_of(moments.astype("datetime64[us, UTC]"), moments.isna().to_numpy() & ~absent, absent, raw)
 
 
-def repeated(raw: "pd.Series", cells: Any, read: "Callable[[pd.Series], Cells]") -> Cells | None:
-    """A column of one type of cells in which values repeat: `read` gets each different one, and what is none, once.
-
-    `cells` are those of the column in Arrow, or None.
-    """
-    import pandas as pd
-
-    if cells is None or len(cells[:_GLANCE].unique()) > max(1, _NEARLY_ALL * min(_GLANCE, len(cells))):
-        return None
-    coded = cells.dictionary_encode()
-    if len(coded.dictionary) > _MANY * len(raw):
-        return None
-    distinct = coded.dictionary.to_pylist()
-    codes = coded.indices.fill_null(len(distinct)).to_numpy(zero_copy_only=False)
-    once = read(pd.Series([*distinct, None], dtype=object))
-    broken, absent, hidden = (_taken(mask, codes, raw) for mask in (once.broken, once.absent, once.hidden))
-    return Cells(_taken(once.read, codes, raw), broken, absent, hidden, _lacking(raw, cells))
-
-
 def plain_texts(raw: "pd.Series", column: "Column", cells: Any) -> Cells | None:
     """A column of texts of which each is read as it is; `cells` are those of the column in Arrow, or None."""
     import numpy as np
@@ -146,14 +124,6 @@ def plain_texts(raw: "pd.Series", column: "Column", cells: Any) -> Cells | None:
     return cells_of(raw.where(~none, None) if none.any() else raw, np.zeros(len(raw), bool), none, raw)
 
 
-def _taken(part: "pd.Series", codes: "np.ndarray[Any, Any]", raw: "pd.Series") -> "pd.Series":
-    import numpy as np
-    import pandas as pd
-
-    values = part.to_numpy() if isinstance(part.dtype, np.dtype) else part.array
-    return pd.Series(values.take(codes), raw.index, part.dtype)
-
-
 def plain(raw: "pd.Series") -> "np.ndarray[Any, Any]":
     """Mask of the texts that are read as they are: nothing to strip and nothing hidden. Others may be, too."""
     import numpy as np
@@ -164,9 +134,3 @@ def plain(raw: "pd.Series") -> "np.ndarray[Any, Any]":
         return np.zeros(len(raw), bool)
     found = pc.fill_null(pc.match_substring_regex(words, _PLAIN), False)
     return np.asarray(found.to_numpy(zero_copy_only=False), bool)
-
-
-def _lacking(raw: "pd.Series", cells: Any) -> "pd.Series":
-    import pandas as pd
-
-    return lacking(raw) if cells.null_count else pd.Series(False, raw.index)

@@ -9,29 +9,34 @@ from tasks.adapters.sources import bounds
 from tasks.adapters.sources.delimited import refuse_bad_header
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 _GLANCE = 2_000
-_ROWS = 32_768  # that are unpacked before they are measured
+_ROWS = 131_072  # that are unpacked before they are measured
 _NUMBERING = re.compile(r"__index_level_\d+__")
 
 
 def read_parquet(path: Path, limit: int = bounds.SIZE) -> "pd.DataFrame":
-    """Every row of a file; raises DataRejected beyond `limit` bytes, whatever the file says about its own size."""
+    """Every row of a file; raises DataRejected beyond `limit` bytes, whatever the file says about its own size.
+
+    In a large file texts that repeat are categories: each different one is held, and looked at, once.
+    """
     import pandas as pd
     import pyarrow as pa
 
-    table = _measured(path, limit)
+    table, reals, order = _measured(path, limit)
     # Of a large file each column is let go once it is taken over; of one piece columns would be shared and read-only.
     large = table.num_columns > 0 and table.column(0).num_chunks > 1
     apart = _hardly_repeating(table) if large else []
-    order, texts = table.column_names, {name: table.column(name).to_pandas(deduplicate_objects=False) for name in apart}
+    columns = reals | {name: table.column(name).to_pandas(deduplicate_objects=False) for name in apart}
     table = table.drop_columns(apart)
     frame: pd.DataFrame = table.to_pandas(integer_object_nulls=True, split_blocks=large, self_destruct=large)
     del table
-    if apart:
-        frame = pd.DataFrame({name: texts.get(name, frame.get(name)) for name in order}, copy=False)
+    if columns:
+        frame = pd.DataFrame({name: columns.get(name, frame.get(name)) for name in order}, copy=False)
     pa.default_memory_pool().release_unused()
     frame.index = pd.RangeIndex(len(frame))
     return frame
@@ -43,7 +48,9 @@ def _hardly_repeating(table: "pa.Table") -> list[str]:
     return [name for name, glance in glances.items() if len(glance.unique()) > len(glance) / 2]
 
 
-def _measured(path: Path, limit: int) -> "pa.Table":
+def _measured(path: Path, limit: int) -> "tuple[pa.Table, dict[str, NDArray[np.float64]], list[str]]":
+    """The columns of a file, real numbers of a large one apart from the others, and the names of all in their order."""
+    import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -54,18 +61,42 @@ def _measured(path: Path, limit: int) -> "pa.Table":
         bounds.refuse_cells(metadata.num_rows, len(schema.names), limit)
     # A text that is held once and told a million times is measured before it is written out.
     texts = [field.name for field in schema if _is_text(field.type)]
-    batches, size = [], 0
+    large = metadata.num_rows > _ROWS
+    # Real numbers are taken over at once: Arrow would hold them until the end, beside what is made of them.
+    kinds = {field.name: field.type for field in schema}
+    reals = {name: np.empty(metadata.num_rows) for name, kind in kinds.items() if large and kind == pa.float64()}
+    batches: list[pa.RecordBatch] = []
+    size, rows, target = 0, 0, schema
     with pq.ParquetFile(path, metadata=metadata, page_checksum_verification=True, read_dictionary=texts) as file:
         for packed in file.iter_batches(batch_size=_ROWS):
-            bounds.refuse_size(size + _written_out(packed, texts), limit)
-            batch = packed.cast(schema)
-            size += batch.nbytes
+            told = _written_out(packed, texts)
+            bounds.refuse_size(size + sum(told.values()), limit)
+            target = _with_categories(schema, packed) if large and not batches else target
+            batch = packed.cast(target)
+            size += batch.nbytes + sum(told[name] for name in texts if target.field(name).type != kinds[name])
             bounds.refuse_size(size, limit)
             _refuse_long_fields(packed, texts)
-            batches.append(batch)
+            for name, column in reals.items():
+                column[rows : rows + len(batch)] = batch.column(name).to_numpy(zero_copy_only=False)
+            rows += len(batch)
+            batches.append(batch.drop_columns(list(reals)))
+    target = pa.schema([field for field in target if field.name not in reals])
+    table = pa.Table.from_batches(batches, target).unify_dictionaries()
     # What pandas left about its index is not believed: a column that was one is a column, and its own numbering none.
-    numbering = [name for name in schema.names if _NUMBERING.fullmatch(name)]
-    return pa.Table.from_batches(batches, schema).replace_schema_metadata(None).drop_columns(numbering)
+    order = [name for name in schema.names if not _NUMBERING.fullmatch(name)]
+    reals = {name: column[:rows] for name, column in reals.items() if name in order}
+    return table.select([name for name in order if name not in reals]), reals, order
+
+
+def _with_categories(schema: "pa.Schema", first: "pa.RecordBatch") -> "pa.Schema":
+    """The schema with the texts as dictionaries that repeat in the first rows."""
+    import pyarrow as pa
+
+    for place, field in enumerate(schema):
+        column = first.column(place)
+        if field.type in (pa.string(), pa.large_string()) and 2 * len(column.dictionary) <= len(column):
+            schema = schema.set(place, field.with_type(column.type))
+    return schema
 
 
 def _is_text(kind: "pa.DataType") -> bool:
@@ -75,12 +106,15 @@ def _is_text(kind: "pa.DataType") -> bool:
     return any(one(kind) for one in (is_.is_string, is_.is_large_string, is_.is_binary, is_.is_large_binary))
 
 
-def _written_out(batch: "pa.RecordBatch", texts: Collection[str]) -> int:
-    """Bytes of the texts of a batch that are held as dictionaries."""
+def _written_out(batch: "pa.RecordBatch", texts: Collection[str]) -> dict[str, int]:
+    """Bytes of the texts of a batch, by column, that are held as dictionaries."""
     import pyarrow.compute as pc
 
-    columns = [batch.column(name) for name in texts]
-    return sum(pc.sum(pc.binary_length(column.dictionary).take(column.indices)).as_py() or 0 for column in columns)
+    columns = {name: batch.column(name) for name in texts}
+    return {
+        name: pc.sum(pc.binary_length(column.dictionary).take(column.indices)).as_py() or 0
+        for name, column in columns.items()
+    }
 
 
 def _refuse_long_fields(batch: "pa.RecordBatch", texts: Collection[str]) -> None:

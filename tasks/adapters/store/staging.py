@@ -8,6 +8,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import file_digest
 from pathlib import Path
@@ -26,6 +27,7 @@ SUPERSEDED = "superseded"
 REPLACEABLE = ("events", "labels", "predictions")
 _FIRST = ("labels", "quarantine", "events")
 _MANIFEST = "manifest.json"
+_AT_ONCE = 2  # tables that are written
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,9 @@ def write(folder: Path, batch_id: str, tables: "Mapping[str, pd.DataFrame | pa.T
     with writing(folder):
         temporary = Path(tempfile.mkdtemp(prefix=f".{batch_id}.", dir=private(folder)))
         try:
-            sums = {name: _write_table(temporary / f"{name}.parquet", table) for name, table in tables.items()}
+            paths = [temporary / f"{name}.parquet" for name in tables]
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                sums = dict(zip(tables, pool.map(_write_table, paths, tables.values()), strict=True))
             (temporary / _MANIFEST).write_text(json.dumps(sums, sort_keys=True))
             sync(temporary / _MANIFEST)
             sync(temporary)

@@ -29,12 +29,19 @@ _DIGITS = re.compile(r"^(\D*)(\d{1,18})$")
 
 def content(frame: "pd.DataFrame", columns: Sequence[str]) -> Hashes:
     """A 64-bit hash of each row's values, the same for fresh rows and for rows that were stored and read again."""
-    import pandas as pd
-
     found = np.zeros(len(frame), np.uint64)
     for name in columns:  # of a large delivery one column at a time
-        found = mixed(found, 0) ^ pd.util.hash_array(_plain(frame[name]))
+        found = mixed(found, 0) ^ _hashes(frame[name])
     return found
+
+
+def _hashes(column: "pd.Series[Any]") -> Hashes:
+    import pandas as pd
+
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        return pd.util.hash_array(_plain(column))
+    once = _plain(pd.Series([*column.cat.categories, None], dtype=object))
+    return pd.util.hash_array(once)[column.cat.codes.to_numpy()]  # what is none has the code -1: the last one
 
 
 def _plain(column: "pd.Series[Any]") -> NDArray[Any]:
