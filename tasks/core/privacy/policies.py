@@ -33,7 +33,9 @@ class Refuse(_Policy):
     kind: Literal["refuse"] = "refuse"
 
     def misfit(self, column: Column) -> str:
-        """It fits features and protected columns, which may be empty."""
+        """It fits features that are optional and protected columns, which may be empty."""
+        if column.role == "feature" and not column.optional:
+            return "no delivery would ever be accepted, with values or without: give the column `optional: true`"
         fits = column.role in {"feature", "protected", "ignore"}
         return "" if fits else f"a column with the role {column.role} always has values"
 

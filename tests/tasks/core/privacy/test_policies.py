@@ -82,7 +82,9 @@ def test_dates_numbers_codes_and_texts_are_made_coarse() -> None:
         (Prefix(), column("place"), True),
         (Prefix(), column("place", "number"), False),
         (Common(), column("place", role="id"), False),
-        (Refuse(), column("card"), True),
+        (Refuse(), column("card"), False),  # with values it is refused, and without any it is a feature of nothing
+        (Refuse(), column("card").model_copy(update={"optional": True}), True),
+        (Refuse(), column("card", role="protected"), True),
         (Refuse(), column("card", role="id"), False),
     ],
 )  # fmt: skip
