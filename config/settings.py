@@ -32,6 +32,7 @@ HARDENING: Mapping[str, str] = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "GX_ANALYTICS_ENABLED": "false",
     "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",  # the default, pickle, runs code of whoever can write results
+    "EVIDENTLY_TYPE_PREFIXES": "",  # which modules, besides its own, a stored report may name to be imported
     "PREFECT_RUNNER_AUTO_INSTALL_DEPENDENCIES": "false",
     "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",  # no address must mean an error, not a hidden server
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
