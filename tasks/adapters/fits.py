@@ -4,13 +4,16 @@ A lost cache costs a fit and nothing else. What counts as a version's artefact i
 """
 
 import json
+import math
 import shutil
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from tasks.adapters.cleanroom import load_model, save_model_file
 from tasks.adapters.registry import MODEL_FILE, file_sha256
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _FACTS, _EVALUATION = "fit.json", "evaluation.parquet"
+_EVALUATED = [ROW_ID, "prediction", "dummy"]
 _ALSO: dict[str, tuple[metrics.MetricName, ...]] = {
     "binary": ("roc_auc", "average_precision", "log_loss", "brier"),
     "regression": ("mae", "rmse", "r2"),
@@ -45,13 +49,18 @@ class Fitted:
     importance: dict[str, float] = field(default_factory=dict)
 
 
-def find(store: Store, key: str) -> Fitted | None:
+_FITTED: TypeAdapter[Fitted] = TypeAdapter(Fitted)
+
+
+def find(store: Store, key: str, recipe: Recipe) -> Fitted | None:
     """A whole and unchanged fit of that key, or None."""
     folder = store.cache_path("fits", key)
     try:
-        fitted = Fitted(**json.loads((folder / _FACTS).read_text(encoding="utf-8")))
-        return fitted if file_sha256(folder / MODEL_FILE) == fitted.sha256 else None
-    except (OSError, ValueError, TypeError):
+        fitted = _FITTED.validate_json((folder / _FACTS).read_bytes())
+        datetime.fromisoformat(fitted.trained_until), datetime.fromisoformat(fitted.evaluated_until)
+        whole = fitted.key == key and math.isfinite(fitted.scores.get(f"evaluation_{recipe.metric}", math.nan))
+        return fitted if whole and file_sha256(folder / MODEL_FILE) == fitted.sha256 else None
+    except (OSError, ValueError):
         return None
 
 
@@ -61,11 +70,14 @@ def load(store: Store, key: str) -> Any:
 
 
 def evaluation(store: Store, key: str) -> "pd.DataFrame | None":
-    """`_row_id`, `prediction` and `dummy` of the evaluation part, as predicted right after the fit."""
+    """`_row_id`, `prediction` and `dummy` of the evaluation part, as predicted right after the fit; None: not kept."""
     import pandas as pd
 
-    path = store.cache_path("fits", key) / _EVALUATION
-    return pd.read_parquet(path) if path.is_file() else None
+    try:
+        kept = pd.read_parquet(store.cache_path("fits", key) / _EVALUATION)
+        return kept[_EVALUATED].astype({"prediction": "float64", "dummy": "float64"})
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
 
 
 def make(store: Store, key: str, rows: "pd.DataFrame", recipe: Recipe) -> Fitted:

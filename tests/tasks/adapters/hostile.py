@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from collections.abc import Iterator
 from typing import Any
 
 NAMES = ("evil.Thing", "evil.sub.Thing", "os.system", "builtins.eval", "subprocess.Popen", "evidently.evil.Thing",
@@ -43,3 +44,41 @@ def damaged(sound: dict[str, Any]) -> dict[str, bytes]:
     }
     files = {name: told.encode() for name, told in texts.items()}
     return files | {"pickle": pickle.dumps(Runs()), "no text": b"\xff\xfe\x00", "zeros": bytes(4096), "empty": b""}
+
+
+WRONG: dict[str, Any] = {
+    "none": None,
+    "a number": 5,
+    "a long number": 10**4_000,
+    "not a number": float("nan"),
+    "beyond numbers": float("inf"),
+    "a text": "evil.Thing",
+    "half a letter": "\ud800",
+    "nul": "a\0b",
+    "a list": [{"a": [CALLS]}],
+    "an object": CALLS,
+    "no list": [],
+}
+
+
+def spoilt(sound: Any) -> Iterator[tuple[str, Any]]:
+    """By place and kind: the same with one value, at any depth, missing or of another kind."""
+    places = sound.items() if isinstance(sound, dict) else enumerate(sound) if isinstance(sound, list) else ()
+    for place, value in places:
+        for kind, wrong in WRONG.items():
+            copy = sound.copy()
+            copy[place] = wrong
+            yield f"{kind} at {place}", copy
+        copy = sound.copy()
+        del copy[place]
+        yield f"no {place}", copy
+        for name, inside in spoilt(value):
+            copy = sound.copy()
+            copy[place] = inside
+            yield f"{name} of {place}", copy
+
+
+def hostile(sound: dict[str, Any]) -> dict[str, bytes]:
+    """By name: whatever may stand in the place of this object's file."""
+    return damaged(sound) | {name: json.dumps(told).encode() for name, told in spoilt(sound)} | {
+        "calls beside it": json.dumps(sound | CALLS).encode()}  # fmt: skip
