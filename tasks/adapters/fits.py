@@ -6,6 +6,7 @@ A lost cache costs a fit and nothing else. What counts as a version's artefact i
 import json
 import math
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _FACTS, _EVALUATION = "fit.json", "evaluation.parquet"
-_EVALUATED = [ROW_ID, "prediction", "dummy"]
+_EVALUATED = ("prediction", "dummy")
 _ALSO: dict[str, tuple[metrics.MetricName, ...]] = {
     "binary": ("roc_auc", "average_precision", "log_loss", "brier"),
     "regression": ("mae", "rmse", "r2"),
@@ -71,11 +72,19 @@ def load(store: Store, key: str) -> Any:
 
 def evaluation(store: Store, key: str) -> "pd.DataFrame | None":
     """`_row_id`, `prediction` and `dummy` of the evaluation part, as predicted right after the fit; None: not kept."""
+    kept = kept_table(store.cache_path("fits", key) / _EVALUATION, (ROW_ID, *_EVALUATED))
+    try:
+        return None if kept is None else kept.astype(dict.fromkeys(_EVALUATED, "float64"))
+    except (ValueError, TypeError):
+        return None
+
+
+def kept_table(path: Path, columns: Sequence[str]) -> "pd.DataFrame | None":
+    """These columns of a table in the cache; None where it is not there, or damaged."""
     import pandas as pd
 
     try:
-        kept = pd.read_parquet(store.cache_path("fits", key) / _EVALUATION)
-        return kept[_EVALUATED].astype({"prediction": "float64", "dummy": "float64"})
+        return pd.read_parquet(path)[list(columns)]
     except (OSError, ValueError, LookupError, TypeError):
         return None
 
