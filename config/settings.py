@@ -5,7 +5,6 @@ What a pipeline does belongs in `config/schema.py`; starting servers belongs in 
 """
 
 import fcntl
-import json
 import os
 import sys
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tasks.core.addresses import without_credentials
 from tasks.core.errors import ConfigInvalid, ServerUnavailable
+from tasks.core.records import read_object
 
 PROJECT = Path(__file__).resolve().parents[1]
 LOOPBACK = "127.0.0.1"
@@ -32,6 +32,7 @@ HARDENING: Mapping[str, str] = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "GX_ANALYTICS_ENABLED": "false",
     "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",  # the default, pickle, runs code of whoever can write results
+    "EVIDENTLY_TYPE_PREFIXES": "",  # which modules, besides its own, a stored report may name to be imported
     "PREFECT_RUNNER_AUTO_INSTALL_DEPENDENCIES": "false",
     "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",  # no address must mean an error, not a hidden server
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
@@ -185,10 +186,10 @@ def stack_addresses(home: Path) -> dict[str, str]:
     if not is_locked(home):
         return {}
     try:
-        addresses = json.loads((home / "stack.json").read_text("utf-8"))["addresses"]
-    except (OSError, ValueError, KeyError):
+        addresses = read_object((home / "stack.json").read_bytes())["addresses"]
+        return {str(name): str(address) for name, address in addresses.items()}
+    except (OSError, ValueError, KeyError, AttributeError):
         return {}
-    return {str(name): str(address) for name, address in addresses.items()}
 
 
 def environment(settings: Settings, addresses: Mapping[str, str]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from prefect import task
 
-from tasks.adapters import drift_metrics, drift_reports, labelled, orchestrator, tracking
+from tasks.adapters import drift_metrics, drift_reports, fits, labelled, orchestrator, tracking
 from tasks.adapters.drift_metrics import DriftMeasurement
 from tasks.adapters.faults import fault_point
 from tasks.adapters.registry import ModelVersion
@@ -60,18 +60,16 @@ def sample_current(session: Session, version: ModelVersion, window: Window, drif
 @task(name="sample reference", **STEP)
 def sample_reference(session: Session, version: ModelVersion, drift: Drift, seed: int) -> "pd.DataFrame":
     """A bounded sample of the champion's own training rows, with its predictions on the rows it was judged on."""
-    import pandas as pd
-
     facts = facts_of(version)
     kept = session.store.cache_path("references", f"{facts.key}-{drift.max_rows}-{seed}.parquet")
-    if not kept.is_file():
+    rows = fits.kept_table(kept, _read_by(facts))
+    if rows is None:
         unfinished = kept.with_name(f".{kept.name}.{session.run_id}")
-        bounded_sample(_training_rows(session, facts), drift.max_rows, seed).to_parquet(unfinished)
+        rows = bounded_sample(_training_rows(session, facts), drift.max_rows, seed)
+        rows.to_parquet(unfinished)
         unfinished.replace(kept)
     predicted = _judged_predictions(session, version, facts)
-    return observations.with_predictions(
-        pd.read_parquet(kept), predicted["prediction"].to_numpy("float64"), seed, predicted[EVENT_TIME]
-    )
+    return observations.with_predictions(rows, predicted["prediction"].to_numpy("float64"), seed, predicted[EVENT_TIME])
 
 
 @task(name="select season", **STEP)
@@ -92,7 +90,11 @@ def _training_rows(session: Session, facts: Facts) -> "pd.DataFrame":
     """The rows that the version was fitted on, in the columns that it reads."""
     rows = labelled_rows(session.store, facts.snapshot)
     seen = rows.iloc[fitting.seen_positions(rows, facts.split, facts.history)]
-    return seen[[ROW_ID, EVENT_TIME, *facts.features.numerical, *facts.features.categorical]]
+    return seen[_read_by(facts)]
+
+
+def _read_by(facts: Facts) -> list[str]:
+    return [ROW_ID, EVENT_TIME, *facts.features.numerical, *facts.features.categorical]
 
 
 def _judged_predictions(session: Session, version: ModelVersion, facts: Facts) -> "pd.DataFrame":

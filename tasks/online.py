@@ -1,6 +1,5 @@
 """Task wrappers that take up what was answered online, each answer once, into the tables that batch scoring fills."""
 
-import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from tasks.core.columns import Column
 from tasks.core.features import EVENT_TIME
 from tasks.core.online import answer_of, answer_tables, is_silent
 from tasks.core.privacy.protection import Protection, judge_found
+from tasks.core.records import read_object
 from tasks.core.requests import ANSWER_ID, asked_columns
 from tasks.core.results import Decision, Verdict
 from tasks.retrying import STEP
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _log = logging.getLogger(__name__)
+_NONE_OF_OURS = (ValueError, LookupError, TypeError, AttributeError, OverflowError)
 _SAID = ("predictions", "unscored")
 
 
@@ -36,7 +37,8 @@ def take_up_answers(session: Session, columns: Sequence[Column], protection: Pro
         for group in groups:
             lines, damaged = answers.lines_of(group)
             name = f"online-{group.name.removeprefix('group-')}"
-            tables = _heard(session, answer_tables([json.loads(line) for line in lines], columns, name))
+            read, strange = _read(lines, columns, name)
+            damaged, tables = damaged + strange, _heard(session, read)
             if "requests" in tables:
                 tables["requests"] = _without_personal(tables["requests"], columns, protection)
             for table, rows in tables.items():
@@ -45,6 +47,30 @@ def take_up_answers(session: Session, columns: Sequence[Column], protection: Pro
             answers.drop(group, keep=damaged > 0)
             taken += _given(tables)
     return taken
+
+
+def _read(lines: Sequence[bytes], columns: Sequence[Column], name: str) -> "tuple[dict[str, pd.DataFrame], int]":
+    """What the lines become, and how many are whole and still none of ours."""
+    try:
+        return answer_tables([read_object(line) for line in lines], columns, name), 0
+    except _NONE_OF_OURS:
+        return _read_singly(lines, columns, name)
+
+
+def _read_singly(lines: Sequence[bytes], columns: Sequence[Column], name: str) -> "tuple[dict[str, pd.DataFrame], int]":
+    import pandas as pd
+
+    found: dict[str, list[pd.DataFrame]] = {}
+    damaged = 0
+    for line in lines:
+        try:
+            tables = answer_tables([read_object(line)], columns, name)
+        except _NONE_OF_OURS:
+            damaged += 1
+            continue
+        for table, rows in tables.items():
+            found.setdefault(table, []).append(rows)
+    return {table: pd.concat(rows, ignore_index=True) for table, rows in found.items()}, damaged
 
 
 def _heard(session: Session, tables: "dict[str, pd.DataFrame]") -> "dict[str, pd.DataFrame]":

@@ -79,7 +79,7 @@ def fit_trial(store: Store, snapshot: Snapshot, recipe: Recipe, key: str, label:
 def fit_candidate(session: Session, snapshot: Snapshot, recipe: Recipe, key: str) -> Fitted:
     """Fit the winner on train and tuning rows and keep it by its key; an equal fit that is there is used again."""
     rows = labelled_rows(session.store, snapshot)
-    fitted = fits.find(session.store, key) or fits.make(session.store, key, rows, recipe)
+    fitted = fits.find(session.store, key, recipe) or fits.make(session.store, key, rows, recipe)
     fault_point("training.fitted")
     return fitted
 

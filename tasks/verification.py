@@ -80,6 +80,11 @@ def _answer(name: str, check: Callable[[Session], list[str]], session: Session) 
         return Check(name, Verdict.FAIL, str(error))
     except KeepfitError as error:
         return Check(name, Verdict.UNKNOWN, str(error))
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        if not session.journal.verify():
+            raise
+        told = f"cannot be told, because the journal was changed ({type(error).__name__}); see {_CHAIN}"
+        return Check(name, Verdict.UNKNOWN, told)
     # In order, so that the same breach reads the same whenever it is seen.
     return Check(name, Verdict.FAIL if broken else Verdict.PASS, "; ".join(sorted(broken)) or "holds")
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,12 +15,17 @@ from tasks.core.errors import ArtefactMismatch
 from tasks.core.estimators import Candidate
 from tasks.core.features import Features
 from tasks.core.fitting import Recipe
+from tasks.core.metrics import MetricName, Problem
+from tasks.core.records import read_object
 from tasks.core.results import Snapshot, Window
 from tasks.core.splits import Split
 from tasks.core.strategies import TrainingRows, training_rows_of
 
 _log = logging.getLogger(__name__)
 _FAMILY: TypeAdapter[Candidate] = TypeAdapter(Candidate)
+_SNAPSHOT, _FEATURES = TypeAdapter(Snapshot), TypeAdapter(Features)
+_PROBLEM: TypeAdapter[Problem] = TypeAdapter(Problem)
+_METRIC: TypeAdapter[MetricName] = TypeAdapter(MetricName)
 
 
 @dataclass(frozen=True)
@@ -57,24 +63,23 @@ def tags_of(sha256: str, fitted: Fitted, snapshot: Snapshot, recipe: Recipe) -> 
 def facts_of(version: ModelVersion) -> Facts:
     """Read a version's tags; raises ArtefactMismatch when they are not those that Keepfit writes."""
     try:
-        snapshot = json.loads(version.tags["keepfit.snapshot"])
-        window = Window(**{name: datetime.fromisoformat(text) for name, text in snapshot.pop("window").items()})
-        recipe = json.loads(version.tags["keepfit.recipe"])
+        snapshot = read_object(version.tags["keepfit.snapshot"])
+        window = Window(**{name: _moment(text) for name, text in snapshot.pop("window").items()})
+        recipe = read_object(version.tags["keepfit.recipe"])
         return Facts(
             key=version.tags["keepfit.key"],
-            snapshot=Snapshot(**{**snapshot, "as_of": datetime.fromisoformat(snapshot["as_of"]), "window": window}),
+            snapshot=_SNAPSHOT.validate_python({**snapshot, "as_of": _moment(snapshot["as_of"]), "window": window}),
             split=Split.model_validate(recipe["split"]),
             history=training_rows_of(recipe["history"]),
-            features=_features(json.loads(version.tags["keepfit.features"])),
-            trained_until=datetime.fromisoformat(version.tags["keepfit.trained_until"]),
-            evaluated_until=datetime.fromisoformat(version.tags["keepfit.evaluated_until"]),
-            promised=float(version.tags["keepfit.promised"]),
+            features=_FEATURES.validate_python(read_object(version.tags["keepfit.features"])),
+            trained_until=_moment(version.tags["keepfit.trained_until"]),
+            evaluated_until=_moment(version.tags["keepfit.evaluated_until"]),
+            promised=_finite(version.tags["keepfit.promised"]),
             importance={
-                str(name): float(share)
-                for name, share in json.loads(version.tags.get("keepfit.importance", "{}")).items()
+                name: float(share) for name, share in read_object(version.tags.get("keepfit.importance", "{}")).items()
             },
         )
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise ArtefactMismatch(
             f"Version {version.number} was not registered by Keepfit, or its tags were changed "
             f"({type(error).__name__}). Train a new one with `keepfit run training`."
@@ -84,14 +89,15 @@ def facts_of(version: ModelVersion) -> Facts:
 def recipe_of(version: ModelVersion) -> Recipe:
     """The recipe that a version was made by; raises ArtefactMismatch as `facts_of` does."""
     facts = facts_of(version)
-    kept = json.loads(version.tags["keepfit.recipe"])
+    kept = read_object(version.tags["keepfit.recipe"])
     try:
         return Recipe(
-            problem=kept["problem"], metric=kept["metric"], features=facts.features, split=facts.split,
-            family=_FAMILY.validate_python(kept["family"]), parameters=kept["parameters"], history=facts.history,
+            problem=_PROBLEM.validate_python(kept["problem"]), metric=_METRIC.validate_python(kept["metric"]),
+            features=facts.features, split=facts.split,
+            family=_FAMILY.validate_python(kept["family"]), parameters=dict(kept["parameters"]), history=facts.history,
             seed=int(kept["seed"]),
         )  # fmt: skip
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ArtefactMismatch(
             f"The recipe of version {version.number} cannot be read ({type(error).__name__}). "
             "Train a new one with `keepfit run training` and strategy: {kind: new_search}."
@@ -107,6 +113,14 @@ def known_recipe(version: ModelVersion | None) -> Recipe | None:
         return None
 
 
-def _features(kept: dict[str, Any]) -> Features:
-    names = {name: tuple(kept[name]) for name in ("numerical", "categorical", "calendar")}
-    return Features(**names, timezone=str(kept["timezone"]))
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return moment
+
+
+def _finite(told: Any) -> float:
+    if not math.isfinite(number := float(told)):
+        raise ValueError("no number that anything can be held against")
+    return number

@@ -7,7 +7,7 @@ import typer
 
 from deployments.commands.options import Pipeline
 from tasks.core.addresses import without_credentials
-from tasks.core.errors import ConfigInvalid, ServerUnavailable, TerminalError
+from tasks.core.errors import ArtefactMismatch, ConfigInvalid, ServerUnavailable, TerminalError
 
 FLOWS = ("ingestion", "training", "promotion", "scoring", "monitoring", "cycle", "reconciliation")
 AsOf = Annotated[
@@ -114,10 +114,17 @@ def explain(
 
     from config.opening import open_pipeline
     from tasks.core import explanation
+    from tasks.core.journal import changed
 
     _, session = open_pipeline(pipeline, None, "reading")
     entries = session.journal.entries()
-    page = explanation.explanation_page(entries, explanation.find_entry(entries, decision))
+    entry = explanation.find_entry(entries, decision)
+    try:
+        page = explanation.explanation_page(entries, entry)
+    except (AttributeError, LookupError, TypeError, ValueError):
+        if not (told := changed(entries)):
+            raise
+        raise ArtefactMismatch(f"{told[0]} So there is no page about it. Run `keepfit verify {pipeline}`.") from None
     Console().print(Markdown(page))
 
 

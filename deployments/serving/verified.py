@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import orjson
+from pydantic import TypeAdapter
 
 from tasks.adapters import cleanroom, registry
 from tasks.adapters.registry import ModelVersion
@@ -27,6 +28,7 @@ from tasks.core.metrics import Problem
 from tasks.core.ranges import Ranges, ranges_of
 from tasks.versions import Facts, facts_of
 
+_VERSION = TypeAdapter(ModelVersion)
 _KEPT = 6  # files of past champions on the disk
 _log = logging.getLogger("keepfit.serving")
 
@@ -68,11 +70,12 @@ def load(store: Store, folder: Path, wanted: Reign, problem: Problem, *, registr
 def _kept(folder: Path, wanted: Reign) -> tuple[Path, ModelVersion] | None:
     path, told = folder / f"{wanted.sha256}.skops", folder / f"{wanted.sha256}.json"
     try:
-        known = orjson.loads(told.read_bytes())
-        if registry.file_sha256(path) == wanted.sha256 and known["number"] == wanted.champion:
-            return path, ModelVersion(known["number"], known["run_id"], known["tags"])
-    except (OSError, ValueError, KeyError):
-        pass
+        version = _VERSION.validate_json(told.read_bytes())
+        facts_of(version)
+        if registry.file_sha256(path) == wanted.sha256 and version.number == wanted.champion:
+            return path, version
+    except (OSError, ValueError, ArtefactMismatch):
+        pass  # as if it were not there: it is fetched anew
     return None
 
 

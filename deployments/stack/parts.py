@@ -110,7 +110,8 @@ def _mlflow(settings: Settings, port: int) -> tuple[tuple[str, ...], dict[str, s
 
 def _evidently(settings: Settings, port: int) -> tuple[tuple[str, ...], dict[str, str], str]:
     workspace = str(settings.home / "evidently")
-    command = ("-m", "evidently.cli", "ui", "--workspace", workspace, "--host", LOOPBACK, "--port", str(port))
+    arguments = ("--workspace", workspace, "--host", LOOPBACK, "--port", str(port))
+    command = ("-m", "deployments.stack.evidently_server", *arguments)
     return (sys.executable, *command), {}, "/api/version"
 
 

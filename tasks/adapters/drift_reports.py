@@ -75,7 +75,7 @@ def _create_project(folder: Path, name: str, project_id: uuid.UUID) -> None:
 
 
 def _is_to_be_written(path: Path, wanted: Mapping[str, Any]) -> bool:
-    """Whether there is no dashboard yet, or the one of earlier days, without the champion, that nobody has changed."""
+    """Whether there is none that can be read yet, or the one of earlier days, without the champion and unchanged."""
     from evidently.legacy.utils import NumpyEncoder
 
     if not path.exists():
@@ -84,8 +84,8 @@ def _is_to_be_written(path: Path, wanted: Mapping[str, Any]) -> bool:
         found = json.loads(path.read_text(encoding="utf-8"))
         panels = [{**panel, "id": None} for panel in found["panels"]]
         tabs = [tab["title"] for tab in found["tabs"]]
-    except (ValueError, KeyError, TypeError):
-        return False  # somebody's own
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return True  # damaged: Evidently can show it as little
     new = json.loads(json.dumps(wanted, cls=NumpyEncoder))
     before = [{**panel, "id": None} for panel in new["panels"] if panel["title"] != "Champion"]
     return panels == before and tabs == [tab["title"] for tab in new["tabs"]]

@@ -4,10 +4,11 @@ Both are gone when it ends. No server is told of them.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
 from tasks.adapters.faults import fault_point
 from tasks.adapters.store import Store, erasing, folders
-from tasks.core.errors import ConfigInvalid
+from tasks.core.errors import ArtefactMismatch, ConfigInvalid
 from tasks.core.privacy.erasure import Plan
 
 
@@ -24,6 +25,8 @@ def requested(store: Store, digest: str) -> str:
         return (store.folder / erasing.REQUESTS / f"{digest}.request").read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigInvalid(f"Nobody asked for the erasure {digest}, or it is over; run `keepfit erase`.") from None
+    except ValueError:
+        raise ConfigInvalid(f"Whom the erasure {digest} is about cannot be read; run `keepfit erase` again.") from None
 
 
 def forget(store: Store, digest: str) -> None:
@@ -37,7 +40,7 @@ def planned(store: Store, digest: str, make: Callable[[], Plan]) -> Plan:
     path = store.folder / erasing.REQUESTS / f"{digest}.plan"
     plan = make()
     if path.is_file():
-        plan = Plan.read(path.read_text(encoding="utf-8")).and_since(plan)
+        plan = _kept(path).and_since(plan)
     with folders.hidden_file(path.parent) as (file, unfinished):
         file.write(plan.as_text().encode())
         file.flush()
@@ -45,3 +48,14 @@ def planned(store: Store, digest: str, make: Callable[[], Plan]) -> Plan:
     folders.sync(path.parent)
     fault_point("erasure.planned")
     return plan
+
+
+def _kept(path: Path) -> Plan:
+    try:
+        return Plan.read(path.read_bytes())
+    except ValueError:
+        # It may name rows that are found by it alone, because what led to them is erased already.
+        raise ArtefactMismatch(
+            f"The plan of an erasure that was cut off, {path}, is damaged. Restore it from a backup, then erase again; "
+            "without one delete it, erase again, and look for traces that are left."
+        ) from None

@@ -4,13 +4,17 @@ A lost cache costs a fit and nothing else. What counts as a version's artefact i
 """
 
 import json
+import math
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from tasks.adapters.cleanroom import load_model, save_model_file
 from tasks.adapters.registry import MODEL_FILE, file_sha256
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _FACTS, _EVALUATION = "fit.json", "evaluation.parquet"
+_EVALUATED = ("prediction", "dummy")
 _ALSO: dict[str, tuple[metrics.MetricName, ...]] = {
     "binary": ("roc_auc", "average_precision", "log_loss", "brier"),
     "regression": ("mae", "rmse", "r2"),
@@ -45,13 +50,18 @@ class Fitted:
     importance: dict[str, float] = field(default_factory=dict)
 
 
-def find(store: Store, key: str) -> Fitted | None:
+_FITTED: TypeAdapter[Fitted] = TypeAdapter(Fitted)
+
+
+def find(store: Store, key: str, recipe: Recipe) -> Fitted | None:
     """A whole and unchanged fit of that key, or None."""
     folder = store.cache_path("fits", key)
     try:
-        fitted = Fitted(**json.loads((folder / _FACTS).read_text(encoding="utf-8")))
-        return fitted if file_sha256(folder / MODEL_FILE) == fitted.sha256 else None
-    except (OSError, ValueError, TypeError):
+        fitted = _FITTED.validate_json((folder / _FACTS).read_bytes())
+        datetime.fromisoformat(fitted.trained_until), datetime.fromisoformat(fitted.evaluated_until)
+        whole = fitted.key == key and math.isfinite(fitted.scores.get(f"evaluation_{recipe.metric}", math.nan))
+        return fitted if whole and file_sha256(folder / MODEL_FILE) == fitted.sha256 else None
+    except (OSError, ValueError):
         return None
 
 
@@ -61,11 +71,22 @@ def load(store: Store, key: str) -> Any:
 
 
 def evaluation(store: Store, key: str) -> "pd.DataFrame | None":
-    """`_row_id`, `prediction` and `dummy` of the evaluation part, as predicted right after the fit."""
+    """`_row_id`, `prediction` and `dummy` of the evaluation part, as predicted right after the fit; None: not kept."""
+    kept = kept_table(store.cache_path("fits", key) / _EVALUATION, (ROW_ID, *_EVALUATED))
+    try:
+        return None if kept is None else kept.astype(dict.fromkeys(_EVALUATED, "float64"))
+    except (ValueError, TypeError):
+        return None
+
+
+def kept_table(path: Path, columns: Sequence[str]) -> "pd.DataFrame | None":
+    """These columns of a table in the cache; None where it is not there, or damaged."""
     import pandas as pd
 
-    path = store.cache_path("fits", key) / _EVALUATION
-    return pd.read_parquet(path) if path.is_file() else None
+    try:
+        return pd.read_parquet(path)[list(columns)]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
 
 
 def make(store: Store, key: str, rows: "pd.DataFrame", recipe: Recipe) -> Fitted:

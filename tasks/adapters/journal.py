@@ -12,8 +12,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tasks.adapters.store import Store, reads, tables
+from tasks.core.championship import CROWNING
 from tasks.core.errors import ArtefactMismatch, KeepfitError
 from tasks.core.journal import chain, changed, verify_chain
+from tasks.core.records import read_object
 from tasks.core.results import Decision, JournalEntry, Verdict, Window
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 _TABLE = "decisions"
 _APPLICATION = "journal"
 _COMPACT_EVERY = 20
+_NEEDED = ("sequence", "key", "pipeline", "kind", "verdict", "outcome", "reason", "evidence", "previous_hash", "hash")
 
 
 @dataclass(frozen=True)
@@ -47,13 +50,13 @@ class Journal:
         """All entries, or those of one kind, in the order of the chain."""
         import pyarrow.compute as pc
 
-        return self._read(None if kind is None else pc.field("kind") == kind)
+        return _believed(self._read(None if kind is None else pc.field("kind") == kind))
 
     def find(self, key: str) -> JournalEntry | None:
         """The entry of a key, or None."""
         import pyarrow.compute as pc
 
-        return next(iter(self._read(pc.field("key") == key)), None)
+        return next(iter(_believed(self._read(pc.field("key") == key))), None)
 
     def last(self, kind: str, outcome: str | None = None) -> JournalEntry | None:
         """The newest entry of a kind (and outcome), or None."""
@@ -101,8 +104,17 @@ class Journal:
 
     def _read(self, where: "pc.Expression | None", version: int | None = None) -> list[JournalEntry]:
         rows = reads.read_arrow(self.store.uri(_TABLE), where=where, version=version)
-        found = [] if rows is None else [_entry(row) for row in rows.to_pylist()]
+        found = [] if rows is None else [self._entry(row) for row in rows.to_pylist()]
         return sorted(found, key=lambda entry: entry.sequence)
+
+    def _entry(self, row: Mapping[str, Any]) -> JournalEntry:
+        try:
+            return _entry(row)
+        except (AttributeError, TypeError, ValueError, OverflowError) as error:
+            raise ArtefactMismatch(
+                f"Entry {row['sequence']} of the journal of {self.store.pipeline} cannot be read "
+                f"({type(error).__name__}), so nothing is decided. Restore the store from a backup."
+            ) from error
 
 
 @cache
@@ -139,7 +151,16 @@ def _row(entry: JournalEntry) -> "pa.Table":
     return pa.Table.from_pylist([row], schema=_schema())
 
 
+def _believed(entries: list[JournalEntry]) -> list[JournalEntry]:
+    """Refuse what would make another version champion and was changed; the rest of the chain is for `verify`."""
+    if told := changed([entry for entry in entries if entry.decision.kind in CROWNING]):
+        raise ArtefactMismatch(f"{told[0]} Nothing is decided from it. Restore the store from a backup.")
+    return entries
+
+
 def _entry(row: Mapping[str, Any]) -> JournalEntry:
+    if lacking := [name for name in _NEEDED if row[name] is None]:
+        raise ValueError(f"no {lacking[0]}")
     decision = Decision(
         key=row["key"],
         pipeline=row["pipeline"],
@@ -149,7 +170,7 @@ def _entry(row: Mapping[str, Any]) -> JournalEntry:
         reason=row["reason"],
         as_of=row["as_of"].astimezone(UTC),
         window=row["window_start"] and Window(row["window_start"].astimezone(UTC), row["window_end"].astimezone(UTC)),
-        evidence=json.loads(row["evidence"]),
+        evidence=read_object(row["evidence"]),
         run_id=row["run_id"],
     )
     return JournalEntry(

@@ -18,6 +18,7 @@ from tasks.adapters.store.snapshots import content_digest
 from tasks.core import rehearsal
 from tasks.core.errors import ArtefactMismatch
 from tasks.core.fitting import Recipe
+from tasks.core.records import read_object
 from tasks.core.rehearsal import Trained
 
 if TYPE_CHECKING:
@@ -51,9 +52,9 @@ def _key(rows: "pd.DataFrame", tried: Sequence[Recipe], code_digest: str) -> str
 
 def _find(folder: Path, tried: Sequence[Recipe]) -> Trained | None:
     try:
-        facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
+        facts = read_object((folder / _FACTS).read_bytes())
         return Trained(load_model(folder / _MODEL), tried[facts["recipe"]], float(facts["seconds"]))
-    except (OSError, ValueError, KeyError, IndexError, TypeError, ArtefactMismatch):
+    except (OSError, ValueError, LookupError, TypeError, OverflowError, ArtefactMismatch):
         return None
 
 

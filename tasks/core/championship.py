@@ -8,6 +8,8 @@ from tasks.core.results import Check, Decision, JournalEntry, Verdict, overall
 
 PROMOTED, PROPOSED, REFUSED, ROLLED_BACK = "promoted", "proposed", "refused", "rolled back"
 BANNED = "banned"
+CROWNING = frozenset({"promotion", "rollback"})
+"""The kinds of decisions that make a version champion."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Reign:
 def changes_of(entries: Sequence[JournalEntry]) -> list[JournalEntry]:
     """The decisions that made a version champion, in order; the training that ended in a promotion is none of them."""
     return [entry for entry in entries if entry.decision.outcome in {PROMOTED, ROLLED_BACK}
-            and entry.decision.kind in {"promotion", "rollback"}]  # fmt: skip
+            and entry.decision.kind in CROWNING]  # fmt: skip
 
 
 def reign(entries: Sequence[JournalEntry]) -> Reign | None:

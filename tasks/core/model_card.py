@@ -3,12 +3,12 @@
 Source of the sections: Mitchell et al., Model Cards for Model Reporting, FAT* 2019.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from tasks.core.markdown import cell, number, page, table
 from tasks.core.ml_test_score import SECTIONS, Known, Scorecard, ml_test_score
+from tasks.core.records import read_object
 
 _NOT_SAID = "*The pipeline's file does not say: see `description`.*"
 
@@ -146,7 +146,6 @@ def _kind(value: object) -> str:
 
 def _read(known: Known, tag: str) -> Mapping[str, Any]:
     try:
-        found = json.loads(known.tags.get(f"keepfit.{tag}", "{}"))
+        return read_object(known.tags.get(f"keepfit.{tag}", "{}"))
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}

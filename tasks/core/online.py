@@ -93,7 +93,8 @@ def answer_tables(
 ) -> "dict[str, pd.DataFrame]":
     """The rows of `requests`, `unscored` and `predictions` that lines of the log become.
 
-    What was said in silence stands in the last two, under the id of the answer beside it (`silent_id`).
+    What was said in silence stands in the last two, under the id of the answer beside it (`silent_id`). Lines that are
+    none of `log_line` or `silent_line` raise ValueError, TypeError, AttributeError, LookupError or OverflowError.
     """
     import pandas as pd
 
@@ -103,7 +104,10 @@ def answer_tables(
         if "silent" in line:
             silent += [[*row, int(line["version"]), line["at"]] for row in line["silent"]]
             continue
-        frame = pd.DataFrame(line["rows"], columns=[*own, *line["columns"]], dtype=object)
+        names = [*own, *line["columns"]]
+        if len(set(names)) < len(names):
+            raise ValueError("a column stands twice")
+        frame = pd.DataFrame(line["rows"], columns=names, dtype=object)
         frame = frame.assign(_version=int(line["version"]), _at=line["at"])
         for place, version in line.get("versions", ()):
             frame.loc[place, "_version"] = int(version)
@@ -139,6 +143,8 @@ def _silent_rows(rows: Sequence[Sequence[Any]]) -> "pd.DataFrame":
 def _typed(rows: "pd.DataFrame") -> "pd.DataFrame":
     import pandas as pd
 
+    for name in (ANSWER_ID, ROW_ID, EVENT_TIME, "_at", "_reason"):
+        _check_text(rows[name])
     for name in (EVENT_TIME, "_at"):
         rows[name] = pd.to_datetime(rows[name], format="ISO8601", utc=True).astype("datetime64[us, UTC]")
     return rows.astype({"_prediction": "float64", "_version": "int64"})
@@ -150,4 +156,13 @@ def _requests(rows: "pd.DataFrame", columns: Sequence[Column]) -> "pd.DataFrame"
     for column in asked:
         cells = rows.reindex(columns=[column.name])[column.name]
         typed[column.name] = cells.astype(_DTYPES.get(column.type, "object"))
+        if column.type not in _DTYPES:
+            _check_text(cells)
     return typed.assign(_ingested_at=rows["_at"])
+
+
+def _check_text(cells: "pd.Series") -> None:
+    import pandas as pd
+
+    if (found := pd.api.types.infer_dtype(cells, skipna=True)) not in {"string", "empty"}:
+        raise ValueError(f"cells of {cells.name} are {found}, and no text")

@@ -3,7 +3,6 @@
 Compared with accepted deliveries before it, by names and by what the values are; what follows is decided elsewhere.
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any, Literal
 
 from tasks.core.printable import printable
+from tasks.core.records import read_object
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +41,15 @@ def columns_before(batches: "pd.DataFrame", kind: str = "events") -> list[dict[s
         return []
     mine = batches[(batches["kind"] == kind) & (batches["accepted"] > 0) & batches["columns"].notna()]
     newest = mine.sort_values("_ingested_at", kind="stable")["columns"].tail(_BEFORE)
-    return [found for text in newest if (found := json.loads(text))]
+    return [found for text in newest if (found := _columns(text))]
+
+
+def _columns(text: str) -> dict[str, str]:
+    """What a delivery's columns held; nothing where the record cannot be read any more."""
+    try:
+        return {name: str(told) for name, told in read_object(text).items()}
+    except ValueError:
+        return {}
 
 
 def describe(frame: "pd.DataFrame", missing: Mapping[str, Sequence[str]] | None = None) -> dict[str, str]:

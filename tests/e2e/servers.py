@@ -14,7 +14,8 @@ from urllib.request import ProxyHandler, build_opener
 
 import psutil
 
-from config.settings import HARDENING, PROJECT
+from config.settings import HARDENING, PROJECT, Settings
+from deployments.stack.parts import build_parts
 
 _NO_PROXY = build_opener(ProxyHandler({}))
 
@@ -55,6 +56,16 @@ def process_worker(home: Path, url: str, pool: str) -> Iterator[None]:
     command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, "--type", "process"]
     with _process(command, home, url, "worker.log"):
         yield
+
+
+@contextmanager
+def evidently_server(home: Path, **variables: str) -> Iterator[str]:
+    """Yield the address of Evidently's server as the stack starts it, on the workspace of this home."""
+    ports = dict.fromkeys(("prefect", "mlflow", "evidently", "worker"), _free_port())
+    (part,) = (one for one in build_parts(Settings(home=home), ports) if one.name == "evidently")
+    with _process(list(part.command), home, "", "evidently.log", dict(part.environment) | variables) as process:
+        _until_healthy(part.health, process, home / "evidently.log")
+        yield part.address
 
 
 @contextmanager
@@ -121,7 +132,7 @@ def _until_healthy(url: str, process: "subprocess.Popen[bytes]", log: Path) -> N
                     return
         except (URLError, TimeoutError, ConnectionError):
             time.sleep(0.25)
-    raise RuntimeError(f"the Prefect server did not become healthy: {log.read_text()[-2000:]}")
+    raise RuntimeError(f"the server did not become healthy: {log.read_text()[-2000:]}")
 
 
 def _free_port() -> int:

@@ -3,6 +3,7 @@
 import re
 
 import mlflow
+import pandas as pd
 import pytest
 
 from benchmarks.ground import PIPELINE, SECOND
@@ -11,9 +12,11 @@ from config.settings import load_settings
 from config.setup import setup_of
 from flows import monitoring
 from tasks import carding
+from tasks import monitoring as stage
 from tasks.adapters import registry
 from tasks.core.errors import ServerUnavailable
 from tasks.core.ml_test_score import ml_test_score
+from tests.tasks.adapters.hostile import damaged
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -70,3 +73,16 @@ def test_a_page_that_cannot_be_written_is_told_and_the_decision_stands(ground, m
     assert check(ground) == told
     assert [e.decision.outcome for e in ground.session(SECOND).journal.entries("monitoring")] == [told[0]]
     assert "what was decided stands, and could not be shown: no answer" in ground.alerts
+
+
+def test_a_kept_reference_that_is_damaged_is_made_anew(ground):
+    config, session = load_pipeline(PIPELINE, load_settings()), ground.session(SECOND)
+    champion, drift = registry.champion_of(PIPELINE), config.drift
+    made = stage.sample_reference.fn(session, champion, drift, 1)
+    (path,) = session.store.cache_path("references", "x").parent.glob("*.parquet")
+    sound = path.read_bytes()
+    pd.testing.assert_frame_equal(stage.sample_reference.fn(session, champion, drift, 1), made)
+    for content in damaged({}).values():
+        path.write_bytes(content)
+        pd.testing.assert_frame_equal(stage.sample_reference.fn(session, champion, drift, 1), made)
+        assert path.read_bytes() == sound

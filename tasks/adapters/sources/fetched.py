@@ -12,6 +12,7 @@ from typing import Any
 
 from tasks.adapters.sources.names import UNFINISHED, mark_in, marked
 from tasks.adapters.store.folders import hidden_file, private, sync, writing
+from tasks.core.records import read_object
 
 _SEEN = ".seen.json"
 
@@ -35,10 +36,9 @@ def put(inbox: Path, name: str, chunks: Iterable[bytes], taken: Collection[str])
 def seen(inbox: Path) -> dict[str, Any]:
     """What `note` told last; nothing where it is lost or damaged."""
     try:
-        found = json.loads((inbox / _SEEN).read_bytes())
+        return read_object((inbox / _SEEN).read_bytes())
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
 
 
 def note(inbox: Path, told: dict[str, Any]) -> None:

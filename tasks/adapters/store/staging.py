@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from tasks.adapters.store import pieces
 from tasks.adapters.store.folders import private, sync, writing
 from tasks.core.errors import ArtefactMismatch, ConfigInvalid, NotFound
+from tasks.core.records import read_object
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -143,8 +144,8 @@ def _rename(temporary: Path, final: Path) -> None:
 
 def _manifest(final: Path) -> dict[str, str]:
     try:
-        sums = json.loads((final / _MANIFEST).read_text())
-        if isinstance(sums, dict) and CLOSING in sums:
+        sums = read_object((final / _MANIFEST).read_bytes())
+        if CLOSING in sums:
             return sums
     except ValueError:
         pass

@@ -1,9 +1,8 @@
 """The ML Test Score's tests of features and data (Breck et al. 2017, table I)."""
 
-import json
-
 from tasks.core.ml_test_score.known import Known
 from tasks.core.ml_test_score.points import Point, Question, by_gate, nothing
+from tasks.core.records import read_object
 
 
 def _schema(known: Known) -> Point:
@@ -16,8 +15,9 @@ def _schema(known: Known) -> Point:
 
 def _beneficial(known: Known) -> Point:
     try:
-        shares = json.loads(known.tags.get("keepfit.importance", "{}"))
-    except ValueError:
+        kept = read_object(known.tags.get("keepfit.importance", "{}"))
+        shares = {name: float(share) for name, share in kept.items()}
+    except (ValueError, TypeError, OverflowError):
         shares = {}
     if not shares:
         return nothing("what the features are worth to the version was not measured")

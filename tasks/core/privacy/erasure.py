@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from pydantic import TypeAdapter
+
 from tasks.core.batches import row_id_of
 from tasks.core.privacy.classes import PersonalClass
 from tasks.core.privacy.keys import Keys, canonical
@@ -128,14 +130,12 @@ class Plan:
         return json.dumps(asdict(self))
 
     @classmethod
-    def read(cls, text: str) -> "Plan":
-        """The plan that was written."""
-        kept = json.loads(text)
-        for name in ("names", "row_ids", "columns"):
-            kept[name] = tuple(kept[name])
-        for name in ("erased", "rejected", "snapshots"):
-            kept[name] = tuple(tuple(one) for one in kept[name])
-        return cls(**{**kept, "raw": {sha: tuple(numbers) for sha, numbers in kept["raw"].items()}})
+    def read(cls, text: str | bytes) -> "Plan":
+        """The plan that was written. Raises ValueError where it is damaged."""
+        return _PLAN.validate_json(text)
+
+
+_PLAN = TypeAdapter(Plan)
 
 
 def follow(digest: str, renewed: Mapping[str, str]) -> list[str]:

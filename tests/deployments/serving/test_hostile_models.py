@@ -6,17 +6,25 @@ import json
 import os
 import pickle
 import zipfile
+from datetime import UTC, datetime
 from hashlib import sha256
 
 import pytest
 
 from deployments.serving.verified import load
 from tasks.adapters import cleanroom
+from tasks.adapters.fits import Fitted
 from tasks.adapters.store import Store
 from tasks.core.championship import Reign
 from tasks.core.errors import ArtefactMismatch
+from tasks.core.results import Snapshot, Window
+from tasks.versions import tags_of
+from tests.tasks.core.test_fitting import RECIPE
 
 MARK = "executed"
+NOW = datetime(2024, 3, 1, tzinfo=UTC)
+MOMENT = NOW.isoformat()
+SNAPSHOT = Snapshot("p", 3, 4, Window(datetime(2024, 1, 1, tzinfo=UTC), NOW), NOW, 100, "digest")
 NODES = ("ObjectNode", "FunctionNode", "TypeNode", "PartialNode", "MethodNode", "ReduceNode", "OperatorFuncNode",
          "DefaultDictNode", "SimpleNode", "RandomStateNode")  # fmt: skip
 
@@ -64,10 +72,12 @@ def test_none_of_it_runs_or_answers(tmp_path, name):
     folder = tmp_path / "models"
     folder.mkdir()
     (folder / f"{digest}.skops").write_bytes(content)
-    (folder / f"{digest}.json").write_text(json.dumps({"number": 1, "run_id": "r", "tags": {}}))
-    with pytest.raises(ArtefactMismatch):
+    # All that stands beside the file is sound, so that it is the file that is refused.
+    tags = tags_of(digest, Fitted("key", digest, {"evaluation_roc_auc": 0.8}, MOMENT, MOMENT), SNAPSHOT, RECIPE)
+    (folder / f"{digest}.json").write_text(json.dumps({"number": 1, "run_id": "r", "tags": tags}))
+    with pytest.raises(ArtefactMismatch, match="The model file cannot be loaded"):
         cleanroom.load_model(folder / f"{digest}.skops")
-    with pytest.raises(ArtefactMismatch):
+    with pytest.raises(ArtefactMismatch, match="The model file cannot be loaded"):
         load(Store(str(tmp_path / "store"), "p"), folder, Reign(1, None, digest, 1), "binary", registry_answers=False)
     assert not mark.exists()
 

@@ -32,7 +32,7 @@ def model_file(store):
 
 def test_what_was_made_is_found_and_predicts_the_same(store):
     made = fits.make(store, KEY, rows(), RECIPE)
-    assert fits.find(store, KEY) == made
+    assert fits.find(store, KEY, RECIPE) == made
     evaluated = fits.evaluation(store, KEY)
     fresh = fitting.parts_of(rows(), SPLIT).evaluation
     assert evaluated[ROW_ID].tolist() == [f"r{n}" for n in fresh]
@@ -71,7 +71,7 @@ def test_it_says_what_its_features_are_worth_on_rows_that_it_has_not_seen(store)
 
 def test_another_key_is_not_found(store):
     fits.make(store, KEY, rows(), RECIPE)
-    assert fits.find(store, "x" * 64) is None
+    assert fits.find(store, "x" * 64, RECIPE) is None
     assert fits.evaluation(store, "x" * 64) is None
 
 
@@ -80,14 +80,14 @@ def test_a_changed_model_file_is_not_a_fit_any_more(store):
     content = bytearray(model_file(store).read_bytes())
     content[len(content) // 2] ^= 1
     model_file(store).write_bytes(bytes(content))
-    assert fits.find(store, KEY) is None
+    assert fits.find(store, KEY, RECIPE) is None
 
 
 @pytest.mark.parametrize("facts", ["", "{", "[]", '{"key": 1}', json.dumps({"odd": 1})])
 def test_broken_facts_are_not_a_fit(store, facts):
     fits.make(store, KEY, rows(), RECIPE)
     (store.cache_path("fits", KEY) / "fit.json").write_text(facts)
-    assert fits.find(store, KEY) is None
+    assert fits.find(store, KEY, RECIPE) is None
 
 
 def test_what_a_killed_fit_left_is_neither_found_nor_in_the_way(store):
@@ -95,9 +95,9 @@ def test_what_a_killed_fit_left_is_neither_found_nor_in_the_way(store):
     for folder in (final, final.with_name(f".{final.name}")):
         folder.mkdir(parents=True)
         (folder / "model.skops").write_bytes(b"half")
-    assert fits.find(store, KEY) is None
+    assert fits.find(store, KEY, RECIPE) is None
     made = fits.make(store, KEY, rows(), RECIPE)
-    assert fits.find(store, KEY) == made
+    assert fits.find(store, KEY, RECIPE) == made
     assert [path.name for path in final.parent.iterdir()] == [KEY]
 
 
