@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -33,7 +34,6 @@ def demo(
     """Start the stack, replay the sample through the deployments, and hold the decisions against the truth."""
     from rich.console import Console
 
-    from config.board import FILE
     from config.settings import apply_environment, load_settings
     from deployments.stack import running_stack
 
@@ -48,7 +48,7 @@ def demo(
         console.print(f"The stack is up after {time.monotonic() - began:.0f} s.")
         wrong = _show_demo(console, settings)
         console.print("\n[bold]Where to look[/]")
-        places = _places(stack, (settings.home / FILE).as_uri())
+        places = _places(stack, settings.home)
         width = max(len(address) for _, address, _ in places)
         for name, address, what in places:
             console.print(f"  {name:<10} {address:<{width}} {what}", soft_wrap=True)
@@ -59,12 +59,18 @@ def demo(
         raise TerminalError(f"{wrong} decisions of the demo were wrong; see the table above.")
 
 
-def _places(stack: "StackInfo", board: str) -> list[tuple[str, str, str]]:
+def _places(stack: "StackInfo", home: Path) -> list[tuple[str, str, str]]:
+    from config.board import FILE
+    from tasks.adapters.data_docs import index_of
+    from tasks.documenting import folder_of
+
+    docs = index_of(folder_of(home, "subscriptions"))
     return [
         ("Prefect", f"{stack.prefect_url}/runs", "every run's page says what was decided; the deployments have a form"),
         ("MLflow", f"{stack.mlflow_url}/#/models/subscriptions", "versions, aliases, and the runs that they came from"),
         ("Evidently", stack.evidently_url, "the history of the checks"),
-        ("Board", board, "one page for all pipelines; every cycle writes it"),
+        ("Data Docs", docs.as_uri(), "what each delivery was held to"),
+        ("Board", (home / FILE).as_uri(), "one page for all pipelines; every cycle writes it"),
         ("Worker", f"{stack.prefect_url}/work-pools/work-pool/keepfit", "what runs the deployments"),
     ]
 

@@ -14,7 +14,7 @@ from tasks.core import superseding
 from tasks.core.classes import Classes, target_values
 from tasks.core.columns import RESERVED_PREFIX, Column
 from tasks.core.features import EVENT_TIME, ROW_ID
-from tasks.core.frames import all_alike, as_texts, beside, only, others, taken_over, texts_held
+from tasks.core.frames import all_alike, as_texts, beside, only, others, parted, taken_over, texts_held
 from tasks.core.joins import Join, is_joined
 from tasks.core.privacy.protection import Protection
 from tasks.core.results import Check, Decision, Verdict, Window
@@ -158,9 +158,9 @@ def row_ids(
         return pd.Series([f"{batch_id}-{number}" for number in frame.index], index=frame.index, dtype=object)
     # As text before anything else: beside a missing value whole numbers would turn into floats, and ids with them.
     texts = [as_texts(frame[name]) for name in ids]
-    told = texts[0] if len(ids) == 1 else map("\x1f".join, zip(*texts, strict=True))
+    told = texts[0] if len(ids) == 1 else ["\x1f".join(row) for row in zip(*texts, strict=True)]
     sha256 = hashlib.sha256  # not row_id_of: of a million rows the call alone would take as long
-    return texts_held((sha256(text.encode()).hexdigest()[:24] for text in told), frame.index)
+    return texts_held(([sha256(text.encode()).hexdigest()[:24] for text in part] for part in parted(told)), frame.index)
 
 
 def row_id_of(value: object) -> str:

@@ -64,6 +64,9 @@ def target_values(texts: "pd.Series", positive: str | None) -> "pd.Series":
     """
     import pandas as pd
 
+    if isinstance(texts.dtype, pd.CategoricalDtype):  # what is none has the code -1: the last one
+        once = target_values(pd.Series([*texts.cat.categories, None], dtype=object), positive)
+        return pd.Series(once.to_numpy()[texts.cat.codes.to_numpy()], texts.index)
     if pd.api.types.is_bool_dtype(texts):
         values = texts.astype("Float64").astype("float64")
         return 1 - values if positive is not None and positive.lower() in FALSE_WORDS else values

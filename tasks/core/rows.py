@@ -51,9 +51,10 @@ def _is_nested(value: Any) -> bool:
 
 def shape_faults(text: "pd.DataFrame", names: Sequence[str]) -> Faults:
     """Rows without any field (`row:no fields`), and the header again among the rows (`row:header`)."""
-    there = [name for name in names if name in text]
+    # Few rows are left after the first column; of numbers and times that is seen at once.
+    there = sorted((name for name in names if name in text), key=lambda name: text[name].dtype == object)
     header, empty = text.index, text.index
-    for name in there:  # few rows are left after the first column
+    for name in there:
         column = text[name]
         header = header[(_at(column, header) == name).to_numpy(bool)]
         values = _at(column, empty)

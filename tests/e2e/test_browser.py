@@ -77,9 +77,9 @@ def row_of(visitor: Visitor, text: str) -> Locator:
 
 def test_every_address_that_the_demo_prints_opens(demo: Demo, visitor: Visitor) -> None:
     told = demo.output.split("Where to look", 1)[1]
-    addresses = re.findall(r"^ +(\w+) +(\w+://\S+)", told, re.MULTILINE)
-    assert [name for name, _ in addresses] == ["Prefect", "MLflow", "Evidently", "Board", "Worker"]
-    shown = ("Runs", "subscriptions", "subscriptions", "is champion", "keepfit")
+    addresses = re.findall(r"^ +(\w+(?: \w+)?) +(\w+://\S+)", told, re.MULTILINE)
+    assert [name for name, _ in addresses] == ["Prefect", "MLflow", "Evidently", "Data Docs", "Board", "Worker"]
+    shown = ("Runs", "subscriptions", "subscriptions", "Data Docs of subscriptions", "is champion", "keepfit")
     for (_, address), text in zip(addresses, shown, strict=True):
         answer = visitor.page.goto(address)
         assert answer is None or answer.status == 200, address

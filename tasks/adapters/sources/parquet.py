@@ -67,7 +67,8 @@ def _measured(path: Path, limit: int) -> "tuple[pa.Table, dict[str, NDArray[np.f
     reals = {name: np.empty(metadata.num_rows) for name, kind in kinds.items() if large and kind == pa.float64()}
     batches: list[pa.RecordBatch] = []
     size, rows, target = 0, 0, schema
-    with pq.ParquetFile(path, metadata=metadata, page_checksum_verification=True, read_dictionary=texts) as file:
+    kept = {"metadata": metadata, "page_checksum_verification": True, "read_dictionary": texts}
+    with pq.ParquetFile(path, pre_buffer=False, **kept) as file:
         for packed in file.iter_batches(batch_size=_ROWS):
             told = _written_out(packed, texts)
             bounds.refuse_size(size + sum(told.values()), limit)

@@ -90,9 +90,10 @@ def publish(
     final = stage_folder(folder, batch_id)
     try:
         sums = _manifest(final)
-        for table in in_order(sums):
-            rows = Staged(final / f"{table}.parquet", sums[table])
-            rows.check()
+        files = {table: Staged(final / f"{table}.parquet", sums[table]) for table in in_order(sums)}
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            list(pool.map(Staged.check, files.values()))
+        for table, rows in files.items():
             if before_each is not None:
                 before_each(table)
             append(table, rows)
