@@ -41,7 +41,7 @@ def categories(raw: "pd.Series", column: "Column", read: "Callable[[pd.Series], 
     import pandas as pd
 
     held = raw.cat.categories
-    if pd.api.types.infer_dtype(held, skipna=False) != "string":
+    if len(held) > max(1, _MANY * len(raw)) or pd.api.types.infer_dtype(held, skipna=False) != "string":
         return None
     codes = raw.cat.codes.to_numpy("int64")  # -1 is none: the last of what is read
     stay = column.type == "category" and column.privacy is None and column.role in {"feature", "target"}

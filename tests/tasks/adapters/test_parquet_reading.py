@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.adapters.sources import parquet
+from tasks.adapters.sources import Folder, parquet
 from tasks.adapters.sources.bounds import FIELD
 from tasks.core.errors import DataRejected
 from tests.tasks.core.test_columns import as_values
@@ -50,3 +50,18 @@ def test_a_field_beyond_all_bounds_is_refused_by_the_place_of_its_column(tmp_pat
         parquet.read_parquet(tmp_path / "a.parquet")
     pq.write_table(pa.table({"a": [value[:FIELD]]}), tmp_path / "b.parquet")
     assert parquet.read_parquet(tmp_path / "b.parquet")["a"].tolist() == [value[:FIELD]]
+
+
+@pytest.mark.parametrize("rows", [parquet._ROWS, 64])
+def test_a_dictionary_in_which_a_text_stands_twice_is_refused_and_not_read_as_other_texts(tmp_path, monkeypatch, rows):
+    """Arrow counts such texts once, and takes each place after them for the next one."""
+    monkeypatch.setattr(parquet, "_ROWS", rows)
+    sound = tmp_path / "sound.parquet"
+    told = ["aaaa", "qqqq", "bbbb", "cccc"] * 50
+    pq.write_table(pa.table({"x": told}), sound, compression="none", write_statistics=False, write_page_checksum=False)
+    assert Folder(path=str(tmp_path)).read(sound)["x"].tolist() == told
+    content = sound.read_bytes()
+    assert content.count(b"qqqq") == 1
+    (tmp_path / "twice.parquet").write_bytes(content.replace(b"qqqq", b"aaaa"))
+    with pytest.raises(DataRejected, match="not readable as parquet"):
+        Folder(path=str(tmp_path)).read(tmp_path / "twice.parquet")
