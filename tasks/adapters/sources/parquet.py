@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-_GLANCE = 2_000
 _ROWS = 131_072  # that are unpacked before they are measured
 _NUMBERING = re.compile(r"__index_level_\d+__")
 
@@ -30,7 +29,8 @@ def read_parquet(path: Path, limit: int = bounds.SIZE) -> "pd.DataFrame":
     table, reals, order = _measured(path, limit)
     # Of a large file each column is let go once it is taken over; of one piece columns would be shared and read-only.
     large = table.num_columns > 0 and table.column(0).num_chunks > 1
-    apart = _hardly_repeating(table) if large else []
+    # Texts that are no categories are mostly different: looking for equal ones would take the memory of all once more.
+    apart = [field.name for field in table.schema if large and _is_text(field.type)]
     columns = reals | {name: table.column(name).to_pandas(deduplicate_objects=False) for name in apart}
     table = table.drop_columns(apart)
     frame: pd.DataFrame = table.to_pandas(integer_object_nulls=True, split_blocks=large, self_destruct=large)
@@ -40,12 +40,6 @@ def read_parquet(path: Path, limit: int = bounds.SIZE) -> "pd.DataFrame":
     pa.default_memory_pool().release_unused()
     frame.index = pd.RangeIndex(len(frame))
     return frame
-
-
-def _hardly_repeating(table: "pa.Table") -> list[str]:
-    """Texts that are mostly different: looking for equal ones would take the memory of all of them once more."""
-    glances = {field.name: table.column(field.name)[:_GLANCE] for field in table.schema if _is_text(field.type)}
-    return [name for name, glance in glances.items() if len(glance.unique()) > len(glance) / 2]
 
 
 def _measured(path: Path, limit: int) -> "tuple[pa.Table, dict[str, NDArray[np.float64]], list[str]]":
