@@ -27,6 +27,7 @@ PARAMETERS = {
     "pipeline": "Name of the pipeline, as its file in config/pipelines is called.",
     "as_of": "The moment as which the run decides, with a time zone; empty means now.",
 }
+CREATED, BUSY = httpx.codes.CREATED, httpx.codes.SERVICE_UNAVAILABLE
 READ: dict[str, str] = {}
 
 
@@ -136,18 +137,23 @@ def test_a_run_started_from_the_form_completes_on_the_worker_and_tells_its_story
 def submitted(visitor: Visitor) -> str:
     """Presses Submit and gives the id of the run that the server made of it.
 
-    Prefect's form now and then lets a click pass without a word; a person clicks again, and a refusal is told.
+    Prefect's form now and then lets a click pass without a word, and its server on SQLite refuses with 503, and makes
+    nothing, what two writers asked at once. Its own clients ask again then; a person clicks again. Any other refusal
+    is told.
     """
     page = visitor.page
-    for _ in range(3):
+    told = ""
+    for _ in range(5):
         try:
             with page.expect_response(lambda answer: "create_flow_run" in answer.url, timeout=PATIENCE / 3) as answered:
                 page.get_by_role("button", name="Submit").click()
         except NothingCame:
             continue
-        assert answered.value.status == 201, answered.value.text()
-        return answered.value.json()["id"]
-    pytest.fail(f"the form was not sent; the page said: {visitor.read()}")
+        told = answered.value.text()
+        if answered.value.status != BUSY:
+            assert answered.value.status == CREATED, told
+            return answered.value.json()["id"]
+    pytest.fail(f"the form was not sent ({told}); the page said: {visitor.read()}")
 
 
 def read_dossier(visitor: Visitor, stage: str) -> str:
