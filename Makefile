@@ -24,6 +24,14 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	@$(BIN)/python -m pip check
 	@touch $@
 
+# The engine `spark` is tested where there is Java for it.
+SPARK := $(if $(shell command -v java),$(VENV)/.spark)
+
+$(VENV)/.spark: $(VENV)/.ready requirements-spark.lock
+	@echo "Installing Spark into $(VENV), for the tests of that engine (0.3 GB) ..."
+	@$(BIN)/python -m pip install -qq --no-deps --require-hashes -r requirements-spark.lock
+	@touch $@
+
 demo: setup ## Replay the sample through the whole loop and stay up (EXIT=1: end by itself)
 	@KEEPFIT_HOME=$${KEEPFIT_HOME:-.keepfit/demo-$$(date +%Y%m%d-%H%M%S)} $(BIN)/keepfit demo $(if $(EXIT),--exit)
 
@@ -33,7 +41,7 @@ up: setup ## Start Prefect, MLflow, Evidently and a worker on this machine
 down: setup ## End what `make up` started
 	@$(BIN)/keepfit down
 
-test: setup ## Run every test, the end-to-end ones on real servers and a real browser too
+test: setup $(SPARK) ## Run every test, the end-to-end ones on real servers and a real browser too
 	@$(BIN)/python -m $(if $(ARGS),pytest $(ARGS),tests.both)
 
 lint: setup ## ruff, mypy and the import contracts
@@ -47,3 +55,4 @@ bench: setup ## Print ratios against named peers, in one run (PARTS=decisions: h
 
 lock: ## Resolve the newest allowed versions into requirements.lock (needs uv)
 	uv pip compile --universal --generate-hashes --no-emit-index-url --python-version 3.11 --extra dev pyproject.toml -o requirements.lock --quiet
+	echo 'pyspark>=3.5,<4' | uv pip compile --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --python-version 3.11 - -o requirements-spark.lock --quiet

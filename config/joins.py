@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from tasks.adapters.engines import Engine
 from tasks.adapters.expectations import Expectation
 from tasks.adapters.sources import Source
 from tasks.core.batches import Repeats, Suite
@@ -90,13 +91,13 @@ class Join(_Section):
             self.corrections == "by_name", mine,
         )  # fmt: skip
 
-    def suite(self, joining: Joining, protection: Protection) -> Suite:
+    def suite(self, joining: Joining, protection: Protection, engine: Engine) -> Suite:
         """What the deliveries of this source are held against beyond their columns."""
         names = list(joining.identity())
         once = Expectation(expect="ExpectCompoundColumnsToBeUnique", arguments={"column_list": names})
         return Suite(
             (once, *self.expectations), self.max_quarantined_share, repeats=self.repeats, protection=protection,
-            corrections=self.corrections, identity=names,
+            corrections=self.corrections, identity=names, engine=engine,
         )  # fmt: skip
 
 

@@ -182,7 +182,7 @@ class PipelineConfig(_Section):
         rules = self.validation
         return Suite(
             rules.expectations, rules.max_quarantined_share, classes, rules.repeats, self.privacy.protection,
-            rules.corrections, rules.refuse_changes, [join.joining(self.columns) for join in self.joins],
+            rules.corrections, rules.refuse_changes, [join.joining(self.columns) for join in self.joins], rules.engine,
         )  # fmt: skip
 
     def join_of(self, table: str) -> tuple[Join, Joining]:

@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tasks.adapters.engines import Engine, PandasEngine
 from tasks.adapters.expectations import Expectation
 from tasks.core.batches import Repeats
 from tasks.core.columns import Column
@@ -36,6 +37,11 @@ class Validation(BaseModel):
         "narrowed) refuse a delivery whole; the others are accepted and told.",
     )
     expectations: tuple[Expectation, ...] = ()
+    engine: Engine = Field(
+        default_factory=PandasEngine,
+        description="What evaluates the expectations: pandas, in the process of the run, or spark, which keeps what "
+        "it has no memory for on its disks.",
+    )
     sentinel: Policy = Field(
         default="warn",
         description="warn: a delivery that looks broken beside accepted ones (another unit, columns swapped, rows "

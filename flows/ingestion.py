@@ -73,7 +73,7 @@ def _ingest_joined(
     delivery = ingestion.keep_raw(session, path, joining.table)
     if delivery is None:
         return None
-    suite = join.suite(joining, config.privacy.protection)
+    suite = join.suite(joining, config.privacy.protection, config.validation.engine)
     judged = ingestion.judge_events(session, delivery, join.source, joining.columns, suite)
     _keep_docs(session, delivery, judged, docs)
     tables = batches.event_tables(judged, delivery, joining.columns, None, timedelta(0))

@@ -27,7 +27,7 @@ from tasks.core.printable import printable
 from tasks.core.results import Decision
 from tasks.core.rows import refuse_unusable, shape_faults, time_faults
 from tasks.core.schema_changes import columns_before
-from tasks.reading import accepted_before, examine, standing
+from tasks.reading import accepted_before, evaluated_in, examine, standing
 from tasks.retrying import STEP
 from tasks.session import Session
 
@@ -156,7 +156,8 @@ def judge_labels(
         known = time_faults(frame[labels.known_at].dropna(), columns[-1], session.now, "known_at")
     always = expectations.always(columns)
     some = [rule for rule in always if suite.rows is None or rule.on_fail == "quarantine"]
-    answer = expectations.validate(frame, some, () if suite.rows is None else list(frame.columns))
+    may_be_empty = () if suite.rows is None else list(frame.columns)
+    answer = expectations.validate(frame, some, may_be_empty, suite.engine, evaluated_in(session))
     rules = faults | known | answer.rows | found.rows
     return _judged(frame, rules, answer, labels.label, Suite(classes=suite.classes), found.refusals)
 

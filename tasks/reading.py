@@ -6,6 +6,7 @@ No verdicts.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks import private
@@ -63,20 +64,27 @@ def examine(
         with ThreadPoolExecutor(1) as meanwhile:  # it is work of Arrow's, which leaves Python's lock to the rules
             looking = meanwhile.submit(private.look, read.typed.frame, used, suite.protection)
             frame, faults = _typed(session, delivery, read.typed, used, suite)
-            answer = _validated(frame, read.again, columns, suite)
+            answer = _validated(session, frame, read.again, columns, suite)
     except DataRejected as error:
         return Examined(rejected=(error.rule, str(error)))
     fault_point("ingestion.validated")
     return Examined(frame, faults, answer, looking.result(), read.columns, len(frame), list(read.again))
 
 
-def _validated(frame: "pd.DataFrame", again: "pd.Index", columns: Sequence[Column], suite: Suite) -> Validation:
+def _validated(
+    session: Session, frame: "pd.DataFrame", again: "pd.Index", columns: Sequence[Column], suite: Suite
+) -> Validation:
     rules = [*expectations.always(columns), *suite.expectations]
     rules = rules if suite.rows is None else [rule for rule in rules if rule.on_fail == "quarantine"]
     # Of single rows that are judged again none need have a value.
     may_be_empty = [column.name for column in columns if column.optional or suite.rows is not None]
     alone = frame.drop(again) if len(again) else frame  # the first of them as if it came alone
-    return expectations.validate(alone, rules, may_be_empty)
+    return expectations.validate(alone, rules, may_be_empty, suite.engine, evaluated_in(session))
+
+
+def evaluated_in(session: Session) -> Path:
+    """Where an engine may keep rows while it evaluates rules: the cache, which erasures empty."""
+    return session.store.folder / "cache" / "evaluated"
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,8 @@ def judge_again(session: Session, release: Release, config: Any) -> Judged:
     suite: Suite = config.suite if rows is None else replace(config.suite, max_share=1.0, rows=rows)
     if is_joined(delivery.kind):
         join, joining = config.join_of(delivery.kind)
-        of_rows = replace(join.suite(joining, config.privacy.protection), max_share=suite.max_share, rows=rows)
+        whole = join.suite(joining, config.privacy.protection, suite.engine)
+        of_rows = replace(whole, max_share=suite.max_share, rows=rows)
         judged = ingestion.judge_events.fn(session, delivery, join.source, joining.columns, of_rows)
     elif delivery.kind == "labels":
         identity = [column for column in config.columns if column.role == "id"]

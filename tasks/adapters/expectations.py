@@ -10,21 +10,19 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from tasks.adapters import parts, patterns
+from tasks.adapters import patterns
+from tasks.adapters.engines import Engine, PandasEngine
+from tasks.adapters.parts import row_numbers
 from tasks.core.columns import Column
 from tasks.core.conditions import fault_of
 from tasks.core.emptiness import Emptiness
 from tasks.core.results import Check, Verdict
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
-_WITHOUT_VALUES = {
-    "result_format": "COMPLETE",
-    "exclude_unexpected_values": True,
-    "partial_unexpected_count": 0,
-    "return_unexpected_index_query": False,
-}
 OnFail = Literal["quarantine", "refuse", "warn"]
 
 
@@ -91,13 +89,19 @@ def always(columns: Sequence[Column]) -> tuple[Expectation, ...]:
 
 
 def validate(
-    frame: "pd.DataFrame", expectations: Sequence[Expectation], may_be_empty: Collection[str] = ()
+    frame: "pd.DataFrame",
+    expectations: Sequence[Expectation],
+    may_be_empty: Collection[str] = (),
+    engine: Engine | None = None,
+    folder: "Path | None" = None,
 ) -> Validation:
     """Run the suite over typed rows; the frame's index labels are the row numbers that come back.
 
     Unknown expectation names, wrong arguments and crashed rules answer `unknown` and refuse the batch: fail closed. So
     does what passes because there was nothing to look at: no rows, or no value in its column; the columns of
     `may_be_empty` are never refused for that.
+
+    `engine` evaluates, without one pandas; in `folder` it may keep rows meanwhile. Raises what the engine raises.
     """
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
@@ -108,40 +112,38 @@ def validate(
 
     # At INFO it announces every temporary folder.
     logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
-    built, broken = _build(gx, expectations, frame)
+    engine = engine or PandasEngine()
+    built, broken = _build(gx, expectations, frame, engine)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
-    definition = context.data_sources.add_pandas("batch").add_dataframe_asset("rows")
-    batch = definition.add_batch_definition_whole_dataframe("all")
     answers: dict[int, Any] = {}
     asking = {position: (expectations[position].expect, expectations[position].arguments) for position in built}
-    for names, positions in parts.by_columns(asking, frame).items():
-        asked = batch.get_batch(batch_parameters={"dataframe": parts.part(frame, names)})
-        suite = gx.ExpectationSuite(name="suite", expectations=[built[position] for position in positions])
-        # Not a validation definition, which stores what it found: what it cannot write it cannot tell either.
-        result = asked.validate(suite, result_format=_WITHOUT_VALUES)
-        answers |= {one.expectation_config.meta["position"]: one for one in result.results}
+    with engine.evaluating(context, asking, frame, folder) as groups:
+        for batch, positions in groups:
+            suite = gx.ExpectationSuite(name="suite", expectations=[built[position] for position in positions])
+            # Not a validation definition, which stores what it found: what it cannot write it cannot tell either.
+            result = batch.validate(suite, result_format=engine.result_format)
+            answers |= {one.expectation_config.meta["position"]: one for one in result.results}
     return _collect(expectations, answers, broken, Emptiness.of(frame, may_be_empty))
 
 
 def _build(
-    gx: Any, expectations: Sequence[Expectation], frame: "pd.DataFrame"
+    gx: Any, expectations: Sequence[Expectation], frame: "pd.DataFrame", engine: Engine
 ) -> tuple[dict[int, Any], dict[int, str]]:
     built, broken = {}, {}
     for position, rule in enumerate(expectations):
         kind = getattr(gx.expectations, rule.expect, None)
         if kind is None:
             broken[position] = f"Great Expectations has no expectation {rule.expect}; check the spelling."
-            continue
-        if not _answers(rule, frame):
-            broken[position] = (
-                f"The pattern takes longer than {patterns.SECONDS:g} s on these rows. Write a simpler one."
-            )
-            continue
-        try:
-            built[position] = kind(**rule.arguments, meta={"position": position})
-        except Exception as error:  # noqa: BLE001 - pydantic v1 errors and ours alike: the rule cannot be built
-            broken[position] = f"{rule.expect} does not take these arguments ({type(error).__name__})."
+        elif fault := engine.fault(rule.expect, rule.arguments):
+            broken[position] = fault
+        elif not _answers(rule, frame):
+            broken[position] = f"The pattern takes longer than {patterns.SECONDS:g} s on these rows. Simplify it."
+        else:
+            try:
+                built[position] = kind(**rule.arguments, meta={"position": position})
+            except Exception as error:  # noqa: BLE001 - pydantic v1 errors and ours alike: the rule cannot be built
+                broken[position] = f"{rule.expect} does not take these arguments ({type(error).__name__})."
     return built, broken
 
 
@@ -184,7 +186,7 @@ def _answer(rule: Expectation, answer: Any, broken: str | None) -> tuple[Check, 
     if not answer.success and (not answer.result or _crashed(answer.exception_info)):
         return Check(rule.rule, Verdict.UNKNOWN, "The rule crashed: it says nothing about the data.", {}), []
     unexpected = answer.result.get("unexpected_count")
-    failing = sorted(map(int, answer.result.get("unexpected_index_list") or []))
+    failing = sorted(row_numbers(answer.result.get("unexpected_index_list") or []))
     verdict = Verdict.PASS if answer.success else Verdict.FAIL
     reason = "holds" if answer.success else f"does not hold for {unexpected if unexpected is not None else 'the'} rows"
     return Check(rule.rule, verdict, reason, {"unexpected": unexpected, "on_fail": rule.on_fail}), failing

@@ -3,7 +3,7 @@
 Great Expectations itself stands elsewhere.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,13 +22,19 @@ def by_columns(asked: Mapping[int, Asked], frame: "pd.DataFrame") -> dict[tuple[
     """
     groups: dict[tuple[str, ...], list[int]] = {}
     for number, (expect, arguments) in asked.items():
-        told = [arguments.get(key) for key in ("column", "column_A", "column_B")]
-        listed = arguments.get("column_list") or []
-        names = [*(one for one in told if one is not None), *(listed if isinstance(listed, list) else [listed])]
+        names = columns_of(arguments)
         whole = expect.startswith("ExpectTable") or expect in _ABOUT_TYPES or bool(arguments.get("row_condition"))
-        narrow = bool(names) and not whole and all(isinstance(one, str) and one in frame for one in names)
+        narrow = bool(names) and not whole and all(one in frame for one in names)
         groups.setdefault(tuple(dict.fromkeys(names)) if narrow else (), []).append(number)
     return groups
+
+
+def columns_of(arguments: Mapping[str, Any]) -> list[str]:
+    """The columns that the arguments of a rule name."""
+    told = [arguments.get(key) for key in ("column", "column_A", "column_B")]
+    listed = arguments.get("column_list") or []
+    named = [*told, *(listed if isinstance(listed, list) else [listed])]
+    return [one for one in named if isinstance(one, str)]
 
 
 def part(frame: "pd.DataFrame", names: Sequence[str]) -> "pd.DataFrame":
@@ -45,3 +51,9 @@ def part(frame: "pd.DataFrame", names: Sequence[str]) -> "pd.DataFrame":
     rows = rows.astype(texts) if texts else rows
     rows[ROW_NUMBER] = frame.index
     return rows
+
+
+def row_numbers(told: Iterable[Any]) -> Iterator[int]:
+    """The rows that an answer names: pandas tells numbers, Spark columns of them."""
+    for one in told:
+        yield from map(int, one[ROW_NUMBER]) if isinstance(one, dict) else (int(one),)

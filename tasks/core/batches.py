@@ -64,6 +64,7 @@ class Suite:
     corrections: Corrections = "refuse"
     refuse_changes: Sequence[ChangeKind] = ()
     joins: Sequence[Join] = ()
+    engine: Any = None  # what evaluates the expectations
     identity: Sequence[str] = ()
     """The columns that tell rows apart; without any those with the role id."""
     rows: Sequence[int] | None = None

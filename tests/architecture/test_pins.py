@@ -1,6 +1,7 @@
 """The installed versions are those that were measured to work together, and the lock names all, without addresses."""
 
 import re
+import shutil
 import sys
 import tomllib
 from importlib import metadata
@@ -11,9 +12,11 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from config.settings import HARDENING, PROJECT
+from tests.e2e.needs import is_missing
 
 PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
 LOCK = (PROJECT / "requirements.lock").read_text(encoding="utf-8")
+SPARK_LOCK = (PROJECT / "requirements-spark.lock").read_text(encoding="utf-8")
 DECLARED = [
     Requirement(text)
     for text in [
@@ -45,7 +48,7 @@ INSTALLERS = {"keepfit", "pip", "setuptools", "wheel", "uv"}
 
 def locked():
     found = {}
-    for line in LOCK.splitlines():
+    for line in (LOCK + SPARK_LOCK).splitlines():
         if re.match(r"[a-zA-Z0-9]", line):
             requirement = Requirement(line.rstrip(" \\"))
             (specifier,) = requirement.specifier
@@ -61,6 +64,8 @@ def declared(name):
 
 @pytest.mark.parametrize("requirement", [one for one in DECLARED if one.name != "keepfit"], ids=lambda one: one.name)
 def test_what_is_installed_satisfies_what_is_declared(requirement):
+    if requirement.name == "pyspark" and shutil.which("java") is None:
+        is_missing("Java", "default-jre-headless")
     assert requirement.specifier.contains(metadata.version(requirement.name), prereleases=True)
 
 
@@ -92,11 +97,12 @@ def test_only_the_pythons_that_were_measured_are_let_in():
 
 
 def test_every_line_of_the_lock_has_hashes_and_none_has_an_address():
-    entries = re.split(r"\n(?=[a-zA-Z0-9])", LOCK)
-    assert len(entries) > 100
-    for entry in entries[1:]:
-        assert re.search(r"--hash=sha256:[0-9a-f]{64}", entry), entry[:60]
-    assert not re.search(r"https?:|file:|--(extra-)?index|--find-links|@ |://", LOCK)
+    for lock, least in ((LOCK, 100), (SPARK_LOCK, 2)):
+        entries = re.split(r"\n(?=[a-zA-Z0-9])", lock)
+        assert len(entries) > least
+        for entry in entries[1:]:
+            assert re.search(r"--hash=sha256:[0-9a-f]{64}", entry), entry[:60]
+        assert not re.search(r"https?:|file:|--(extra-)?index|--find-links|@ |://", lock)
 
 
 def test_the_lock_holds_every_declared_and_every_installed_version():

@@ -129,7 +129,7 @@ def _ingest(case: Case, session: Session, source: Any, path: Path, joins: list[J
     if case.kind == JOINED:
         columns = joined[0].columns
         judged = ingestion.judge_events.fn(
-            session, delivery, source, columns, joins[0].suite(joined[0], suite.protection)
+            session, delivery, source, columns, joins[0].suite(joined[0], suite.protection, suite.engine)
         )
         tables = batches.event_tables(judged, delivery, columns, None, timedelta(0))
     elif case.kind == "events":

@@ -81,12 +81,12 @@ DELIVERIES = (
 """Others of the same kind, other categories, known ids, and the rows of the first one under new ids."""
 
 
-def ingested(folder):
+def ingested(folder, told=PIPELINE, deliveries=DELIVERIES):
     """Each table, and what the journal says, after all deliveries were taken in by the flow's own step."""
     store = Store(str(folder / "store"), "trial")
     session = Session(store, f"sqlite:///{folder}/control.db", NOW, "run", lambda: NOW)
-    config = PipelineConfig.model_validate(PIPELINE | {"source": {"kind": "folder", "path": str(folder)}})
-    for number, table in enumerate(DELIVERIES):
+    config = PipelineConfig.model_validate(told | {"source": {"kind": "folder", "path": str(folder)}})
+    for number, table in enumerate(deliveries):
         pq.write_table(table, folder / f"{number}.parquet")
         with session.leases.hold("ingestion/trial", "run") as lease:
             flow._ingest_events(config, session, folder / f"{number}.parquet", lease)

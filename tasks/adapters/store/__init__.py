@@ -146,7 +146,7 @@ class Store:
 
     def staging_leftovers(self, older_than: datetime) -> list[str]:
         """Half-written files and folders of crashed runs, untouched since `older_than`, as paths below the store."""
-        found = [path for part in ("staging", "raw") for path in folders.hidden(self._folder / part, older_than)]
+        found = [path for part in folders.LEFT_IN for path in folders.hidden(self._folder / part, older_than)]
         return [str(path.relative_to(self._folder)) for path in found]
 
     def drop_leftovers(self, older_than: datetime) -> list[str]:

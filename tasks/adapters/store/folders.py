@@ -17,6 +17,9 @@ from urllib.parse import unquote, urlsplit
 from tasks.core.addresses import without_credentials
 from tasks.core.errors import ConfigInvalid, TransientError
 
+LEFT_IN = ("staging", "raw", "cache/evaluated")
+"""Where runs write what is hidden until it is whole, or for as long as they need it: a crash leaves it there."""
+
 
 def is_local(root: str) -> bool:
     """True for a path and for a file:// address."""
