@@ -10,12 +10,14 @@ import argparse
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -105,6 +107,17 @@ def bare(earlier: Path, delivery: Path, home: Path) -> dict[str, Any]:
 
 def gx(earlier: Path, delivery: Path, _home: Path) -> dict[str, Any]:
     """Great Expectations alone, asked as Keepfit asks it: the evaluation of the suite and nothing else."""
+    return _evaluated(earlier, delivery, None, None)
+
+
+def spark(earlier: Path, delivery: Path, home: Path) -> dict[str, Any]:
+    """The same by Great Expectations' engine for Spark, on the cores of this machine; started before."""
+    from tasks.adapters.engines import SparkEngine
+
+    return _evaluated(earlier, delivery, SparkEngine(kind="spark", settings={"spark.driver.memory": "2g"}), home)
+
+
+def _evaluated(earlier: Path, delivery: Path, engine: Any, home: Path | None) -> dict[str, Any]:
     from config.schema import PipelineConfig
     from tasks.adapters import expectations, patterns
     from tasks.core.columns import convert
@@ -116,8 +129,11 @@ def gx(earlier: Path, delivery: Path, _home: Path) -> dict[str, Any]:
     def typed(path: Path) -> Any:
         return convert(config.source.read(path), config.columns).frame
 
-    _, told = _timed(lambda frame: expectations.validate(frame, suite), typed(earlier), typed(delivery))
-    return told
+    def take_in(frame: Any) -> list[str]:
+        return [check.verdict.value for check in expectations.validate(frame, suite, (), engine, home).checks]
+
+    verdicts, told = _timed(take_in, typed(earlier), typed(delivery))
+    return told | {"verdicts": verdicts}
 
 
 def stock(earlier: Path, delivery: Path, home: Path) -> dict[str, Any]:
@@ -163,6 +179,7 @@ def _peak() -> int:
 
 
 CONTESTANTS = {"keepfit": keepfit, "bare": bare, "gx": gx, "stock": stock}
+OPTIONAL = {"spark": spark} if shutil.which("java") and find_spec("pyspark") else {}
 
 
 def contest(who: str, folder: Path) -> dict[str, Any]:
@@ -188,10 +205,12 @@ def measure(sizes: Sequence[int] = SIZES, repetitions: int = REPETITIONS) -> Ite
             names = tuple(CONTESTANTS) if size == sizes[2] else ("keepfit",)
             times = 1 if size == sizes[-1] else repetitions
             rounds = [{who: contest(who, folder) for who in names} for _ in range(times)]
+            by_spark = [contest(who, folder) for who in OPTIONAL if size == sizes[2]]
         mine = [one["keepfit"] for one in rounds]
         seconds[size], peak = median(one["seconds"] for one in mine), max(one["peak"] for one in mine)
         if size == sizes[2]:
             yield from _compared(size, rounds)
+            yield from _by_spark(size, by_spark, rounds)
         told = f"{seconds[size]:.1f} s, {1e6 * seconds[size] / size:.1f} s a million rows, {peak / 1e9:.2f} GB at most"
         last = size == sizes[-1]
         goal, met = (f"<= {BYTES_GOAL / 1e9:g} GB", peak <= BYTES_GOAL) if last else ("", None)
@@ -230,16 +249,28 @@ def _compared(size: int, rounds: list[dict[str, dict[str, Any]]]) -> Iterator[Ro
     yield Row(what, f"{spent['keepfit']:.1f} s, {memory[0]:.1f} GB", peer, f"{ratio:.1f} times faster", load=load())
 
 
+def _by_spark(size: int, by_spark: list[dict[str, Any]], rounds: list[dict[str, dict[str, Any]]]) -> Iterator[Row]:
+    for one in by_spark:
+        if one["verdicts"] != rounds[0]["gx"]["verdicts"]:
+            raise RuntimeError("Spark and pandas do not answer the rules alike")
+        pandas, peak = median(each["gx"]["seconds"] for each in rounds), rounds[0]["gx"]["peak"]
+        told = f"{one['seconds']:.1f} s, {one['peak'] / 1e9:.2f} GB in the run's own process"
+        peer = f"{pandas:.1f} s, {peak / 1e9:.2f} GB: the engine pandas"
+        yield Row(
+            f"the rules on {size:,} rows by the engine spark", told, peer, f"{one['seconds'] / pandas:.1f}", load=load()
+        )
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.validation")
     parser.add_argument("--quick", action="store_true", help="small sizes: shows that it works, not what it takes")
-    parser.add_argument("--child", choices=list(CONTESTANTS), help=argparse.SUPPRESS)
+    parser.add_argument("--child", choices=[*CONTESTANTS, *OPTIONAL], help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--home", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
         files = options.folder / "earlier.parquet", options.folder / "delivery.parquet"
-        print(json.dumps(CONTESTANTS[options.child](*files, options.home)))
+        print(json.dumps((CONTESTANTS | OPTIONAL)[options.child](*files, options.home)))
         return 0
     show(list(measure(QUICK, 1) if options.quick else measure()))
     return 0
