@@ -18,7 +18,7 @@ from tasks.adapters.processes import collect_garbage_rarely
 from tasks.core.errors import KeepfitError
 
 _COMMANDS = (
-    "stack", "pipelines", "runs", "rollback", "people", "proof", "release", "card", "board", "deploy", "demo",
+    "stack", "pipelines", "runs", "audit", "rollback", "people", "proof", "release", "card", "board", "deploy", "demo",
     "simulate", "tune", "staleness", "serve", "alerts", "heartbeat", "erase",
 )  # fmt: skip
 _INTERRUPTED = 130

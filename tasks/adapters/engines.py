@@ -5,7 +5,7 @@ What the rules are and what their answers mean stands elsewhere.
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,17 +15,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tasks.adapters import parts
 from tasks.adapters.parts import Asked
+from tasks.adapters.stored_rows import Stored
 from tasks.core.errors import ConfigInvalid, ServerUnavailable
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_WITHOUT_VALUES = {
-    "result_format": "COMPLETE",
-    "exclude_unexpected_values": True,
-    "partial_unexpected_count": 0,
-    "return_unexpected_index_query": False,
-}
+_COUNTS = {"result_format": "BASIC", "exclude_unexpected_values": True, "partial_unexpected_count": 0}
+_WITHOUT_VALUES = _COUNTS | {"result_format": "COMPLETE", "return_unexpected_index_query": False}
 _SETTINGS = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
@@ -51,8 +48,7 @@ class PandasEngine(BaseModel):
 
     kind: Literal["pandas"] = "pandas"
 
-    @property
-    def result_format(self) -> dict[str, Any]:
+    def result_format(self, _rows: "pd.DataFrame | Stored") -> dict[str, Any]:
         """How Great Expectations is to answer: row numbers and counts, and no cell."""
         return _WITHOUT_VALUES
 
@@ -62,9 +58,10 @@ class PandasEngine(BaseModel):
 
     @contextmanager
     def evaluating(
-        self, context: Any, asked: Mapping[int, Asked], frame: "pd.DataFrame", _folder: Path | None
+        self, context: Any, asked: Mapping[int, Asked], rows: "pd.DataFrame | Stored", _folder: Path | None
     ) -> Iterator[Iterator[Group]]:
         """The batches of which the rules are asked; each holds the columns that its rules look at."""
+        frame = rows.read() if isinstance(rows, Stored) else rows
         whole = context.data_sources.add_pandas("batch").add_dataframe_asset("rows")
         definition = whole.add_batch_definition_whole_dataframe("all")
         yield (
@@ -89,9 +86,10 @@ class SparkEngine(BaseModel):
         default_factory=dict, description="Spark's own settings, for example spark.driver.memory: 4g."
     )
 
-    @property
-    def result_format(self) -> dict[str, Any]:
-        """As that of pandas; the numbers of rows stand in a column of their own."""
+    def result_format(self, rows: "pd.DataFrame | Stored") -> dict[str, Any]:
+        """As that of pandas, the numbers of rows in a column of their own; of a table that is not held counts only."""
+        if isinstance(rows, Stored):
+            return _COUNTS
         return _WITHOUT_VALUES | {"unexpected_index_column_names": [parts.ROW_NUMBER]}
 
     def fault(self, expect: str, arguments: Mapping[str, Any]) -> str | None:
@@ -106,26 +104,27 @@ class SparkEngine(BaseModel):
 
     @contextmanager
     def evaluating(
-        self, context: Any, asked: Mapping[int, Asked], frame: "pd.DataFrame", folder: Path | None
+        self, context: Any, asked: Mapping[int, Asked], rows: "pd.DataFrame | Stored", folder: Path | None
     ) -> Iterator[Iterator[Group]]:
         """One batch of all columns, of which Spark reads what a rule looks at.
 
-        The rows stand in a file of the folder, private and gone at the end. Raises ConfigInvalid where Spark cannot be
-        started, and ServerUnavailable where it does not answer, or stops to: that says nothing about the rows.
+        Rows of a frame stand in a file of the folder, private and gone at the end. Raises ConfigInvalid where Spark
+        cannot be started, and ServerUnavailable where it does not answer, or stops to: that says nothing of the rows.
         """
         if folder is not None:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=".", suffix=".rows", dir=folder) as private:
-            rows = self._read(_written(frame, Path(private)), Path(private).parent)
-            self._count(rows, len(frame))
+            files = rows.files if isinstance(rows, Stored) else (_written(rows, Path(private)),)
+            held, expected = self._read(files, Path(private).parent), _count_of(rows)
+            self._count(held, expected)
             source = context.data_sources.add_spark("batch", persist=False)
             definition = source.add_dataframe_asset("rows").add_batch_definition_whole_dataframe("all")
-            yield iter([(definition.get_batch(batch_parameters={"dataframe": rows}), list(asked))])
-            self._count(rows, len(frame))  # rules that crashed because Spark did have not answered
+            yield iter([(definition.get_batch(batch_parameters={"dataframe": held}), list(asked))])
+            self._count(held, expected)  # rules that crashed because Spark did have not answered
 
-    def _read(self, path: Path, folder: Path) -> Any:
+    def _read(self, files: Sequence[str], folder: Path) -> Any:
         try:
-            return self._session(folder).read.parquet(path.as_uri())
+            return self._session(folder).read.option("mergeSchema", "true").parquet(*map(_address, files))
         except ConfigInvalid:
             raise
         except Exception as error:
@@ -170,7 +169,15 @@ class SparkEngine(BaseModel):
 Engine = Annotated[PandasEngine | SparkEngine, Field(discriminator="kind")]
 
 
-def _written(frame: "pd.DataFrame", folder: Path) -> Path:
+def _address(file: str) -> str:
+    return file if "://" in file else f"file://{file}"  # a cluster's own paths mean another place; nothing is encoded
+
+
+def _count_of(rows: "pd.DataFrame | Stored") -> int:
+    return rows.count if isinstance(rows, Stored) else len(rows)
+
+
+def _written(frame: "pd.DataFrame", folder: Path) -> str:
     """The rows with their numbers as one Parquet file, whose missing numbers are null as they are to pandas."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -180,4 +187,4 @@ def _written(frame: "pd.DataFrame", folder: Path) -> Path:
     typed = [field.with_type(pa.string()) if pa.types.is_null(field.type) else field for field in table.schema]
     path = folder / "rows.parquet"
     pq.write_table(table.cast(pa.schema(typed)), path, coerce_timestamps="us")
-    return path
+    return str(path)

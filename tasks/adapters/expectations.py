@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from tasks.adapters import patterns
 from tasks.adapters.engines import Engine, PandasEngine
 from tasks.adapters.parts import row_numbers
+from tasks.adapters.stored_rows import Stored
 from tasks.core.columns import Column
 from tasks.core.conditions import fault_of
 from tasks.core.emptiness import Emptiness
@@ -89,13 +90,13 @@ def always(columns: Sequence[Column]) -> tuple[Expectation, ...]:
 
 
 def validate(
-    frame: "pd.DataFrame",
+    frame: "pd.DataFrame | Stored",
     expectations: Sequence[Expectation],
     may_be_empty: Collection[str] = (),
     engine: Engine | None = None,
     folder: "Path | None" = None,
 ) -> Validation:
-    """Run the suite over typed rows; the frame's index labels are the row numbers that come back.
+    """Run the suite over typed rows; a frame's index labels are the row numbers that come back, of `Stored` none.
 
     Unknown expectation names, wrong arguments and crashed rules answer `unknown` and refuse the batch: fail closed. So
     does what passes because there was nothing to look at: no rows, or no value in its column; the columns of
@@ -109,7 +110,6 @@ def validate(
 
     # A fingerprint of the rows, which nobody looks at, takes longer than most rules.
     pandas_execution_engine.HASH_THRESHOLD = 0
-
     # At INFO it announces every temporary folder.
     logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
     engine = engine or PandasEngine()
@@ -122,13 +122,14 @@ def validate(
         for batch, positions in groups:
             suite = gx.ExpectationSuite(name="suite", expectations=[built[position] for position in positions])
             # Not a validation definition, which stores what it found: what it cannot write it cannot tell either.
-            result = batch.validate(suite, result_format=engine.result_format)
+            result = batch.validate(suite, result_format=engine.result_format(frame))
             answers |= {one.expectation_config.meta["position"]: one for one in result.results}
-    return _collect(expectations, answers, broken, Emptiness.of(frame, may_be_empty))
+    empty = frame.emptiness(may_be_empty) if isinstance(frame, Stored) else Emptiness.of(frame, may_be_empty)
+    return _collect(expectations, answers, broken, empty)
 
 
 def _build(
-    gx: Any, expectations: Sequence[Expectation], frame: "pd.DataFrame", engine: Engine
+    gx: Any, expectations: Sequence[Expectation], frame: "pd.DataFrame | Stored", engine: Engine
 ) -> tuple[dict[int, Any], dict[int, str]]:
     built, broken = {}, {}
     for position, rule in enumerate(expectations):
@@ -147,13 +148,13 @@ def _build(
     return built, broken
 
 
-def _answers(rule: Expectation, frame: "pd.DataFrame") -> bool:
+def _answers(rule: Expectation, frame: "pd.DataFrame | Stored") -> bool:
     given = rule.arguments.get("regex_list", [rule.arguments.get("regex")])
     told = patterns.doubtful([pattern for pattern in given if isinstance(pattern, str)])
     column = rule.arguments.get("column")
-    return (
-        not told or column not in frame or patterns.answers_in_time(told, frame[column].dropna().astype(str).unique())
-    )
+    if not told or isinstance(frame, Stored) or column not in frame:
+        return True
+    return patterns.answers_in_time(told, frame[column].dropna().astype(str).unique())
 
 
 def _collect(

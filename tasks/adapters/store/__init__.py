@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.adapters.store import adopting, folders, raw, reads, remote, removing, snapshots, staging, tables
+from tasks.adapters.stored_rows import Stored
 from tasks.core.results import Snapshot, Window
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Store:
         New columns widen the table; `schema` gives types to columns that have no values yet. Times are stored in UTC
         microseconds. Raises DataRejected (never naming a value) when rows do not fit, StoreConflict, ServerUnavailable.
         """
-        folders.private(self._folder)
+        folders.private(self.folder)
         return tables.append(self.uri(table), frame, transaction, schema)
 
     def read(
@@ -95,21 +96,21 @@ class Store:
 
     def keep_raw(self, path: Path) -> str:
         """Keep a copy of a delivery by its content and give its SHA-256. Raises SourceUnavailable, TransientError."""
-        digest = raw.keep(self._folder / "raw", path)
+        digest = raw.keep(self.folder / "raw", path)
         if not folders.is_local(self.root):
-            remote.upload(self.uri("raw"), raw.path_of(self._folder / "raw", digest))
+            remote.upload(self.uri("raw"), raw.path_of(self.folder / "raw", digest))
         return digest
 
     def raw_path(self, sha256: str) -> Path:
         """The kept copy on this machine. Raises NotFound."""
-        folder = self._folder / "raw"
+        folder = self.folder / "raw"
         if not folders.is_local(self.root) and not list(folder.glob(f"{sha256}*")):
             remote.download(self.uri("raw"), sha256, folders.private(folder))
         return raw.path_of(folder, sha256)
 
     def stage(self, batch_id: str, tables: "Mapping[str, pd.DataFrame | pa.Table]") -> None:
         """Write the tables of a batch aside, all or none. A batch that is staged already keeps its first stage."""
-        folders.private(self._folder)
+        folders.private(self.folder)
         staging.write(self._staging, batch_id, tables)
 
     def publish(self, batch_id: str, before_each: Callable[[str], None] | None = None) -> None:
@@ -146,13 +147,13 @@ class Store:
 
     def staging_leftovers(self, older_than: datetime) -> list[str]:
         """Half-written files and folders of crashed runs, untouched since `older_than`, as paths below the store."""
-        found = [path for part in folders.LEFT_IN for path in folders.hidden(self._folder / part, older_than)]
-        return [str(path.relative_to(self._folder)) for path in found]
+        found = [path for part in folders.LEFT_IN for path in folders.hidden(self.folder / part, older_than)]
+        return [str(path.relative_to(self.folder)) for path in found]
 
     def drop_leftovers(self, older_than: datetime) -> list[str]:
         """Remove what `staging_leftovers` names, and name it."""
         names = self.staging_leftovers(older_than)
-        for path in (self._folder / name for name in names):
+        for path in (self.folder / name for name in names):
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
         return names
 
@@ -173,28 +174,27 @@ class Store:
     @property
     def folder(self) -> Path:
         """The pipeline's folder on this machine."""
-        return self._folder
+        return folders.local_root(self.root) / self.pipeline
 
     def _renewed(self) -> dict[str, str]:
-        told = self.erased("snapshot")
-        return dict(zip(told["name"], told["part"], strict=True))
+        return dict(self.erased("snapshot")[["name", "part"]].itertuples(index=False, name=None))
 
     def cache_path(self, *parts: str) -> Path:
         """A path below cache/ on this machine; its folder exists. Whatever stands there may be deleted at any time."""
-        path = self._folder.joinpath("cache", *parts)
+        path = self.folder.joinpath("cache", *parts)
         folders.private(path.parent)
         return path
+
+    def stored(self, table: str) -> Stored | None:
+        """The table's rows as they lie in its files, None without a table; raises as `read` does."""
+        return reads.stored(self.uri(table))
 
     def uri(self, table: str) -> str:
         """The address of a table."""
         if folders.is_local(self.root):
-            return str(self._folder / table)
+            return str(self.folder / table)
         return f"{self.root.rstrip('/')}/{self.pipeline}/{table}"
 
     @property
-    def _folder(self) -> Path:
-        return folders.local_root(self.root) / self.pipeline
-
-    @property
     def _staging(self) -> Path:
-        return self._folder / "staging"
+        return self.folder / "staging"

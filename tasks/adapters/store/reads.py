@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.adapters.store.failures import reading
 from tasks.adapters.store.tables import open_table, schema_of
+from tasks.adapters.stored_rows import Stored
 from tasks.core.errors import ArtefactMismatch, NotFound
 
 if TYPE_CHECKING:
@@ -35,6 +36,16 @@ def dataset(uri: str, version: int | None = None) -> "ds.Dataset | None":
     system, form = _file_system(uri), ds.ParquetFileFormat()
     fragments = [form.make_fragment(file, filesystem=system) for file in files]
     return ds.FileSystemDataset(fragments, schema_of(table), form, system)
+
+
+def stored(uri: str) -> Stored | None:
+    """The table's rows as they lie in its files; None when there is no table."""
+    source = dataset(uri)
+    if source is None:
+        return None
+    fragments = tuple(source.get_fragments())
+    files = tuple(f"{uri.rstrip('/')}/{one.path}" for one in fragments)
+    return Stored(files, fragments, lambda: source.to_table().to_pandas())
 
 
 def read_arrow(

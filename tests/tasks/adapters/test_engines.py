@@ -32,7 +32,7 @@ def engine():
 
 @pytest.fixture
 def folder(tmp_path):
-    return tmp_path / "evaluated"
+    return tmp_path / "a home" / "evaluated"
 
 
 def test_every_expectation_is_answered_as_pandas_answers_it(engine, folder):
