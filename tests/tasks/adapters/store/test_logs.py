@@ -32,12 +32,12 @@ def test_delta_rs_itself_misses_an_empty_commit_and_a_foreign_one_and_here_both_
 
 def test_what_no_checkpoint_holds_is_looked_at_and_what_one_does_may_be_gone(table):
     assert (table / "_delta_log" / "_last_checkpoint").exists()
-    for number in range(41):
+    for number in range(40):
         if number < 25:
             commit(table, number).unlink()
         else:
             sound = commit(table, number).read_bytes()
-            commit(table, number).write_bytes(b"")
+            commit(table, number).write_bytes((b"", b"3", b"[]")[number % 3])  # delta-rs asks the checkpoint instead
             with pytest.raises(ArtefactMismatch, match=f"{number:020}.json"):
                 tables.open_table(str(table))
             commit(table, number).write_bytes(sound)
