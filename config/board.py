@@ -8,21 +8,24 @@ from config.opening import open_pipeline
 from config.settings import Settings
 from tasks.adapters.board_page import render_board
 from tasks.core.board import Card, Facts, card_of, unreadable
-from tasks.core.errors import KeepfitError
+from tasks.core.errors import ConfigInvalid, KeepfitError
 from tasks.living import read_life
 from tasks.telling import known_incidents
 
 FILE = "board.html"
 
 
-def write_board(settings: Settings, as_of: datetime, path: Path | None = None) -> Path:
-    """Write the page (to board.html in the home folder without a path); readers see the old one or the new one."""
+def write_board(settings: Settings, as_of: datetime, path: Path | None = None) -> tuple[Path, tuple[str, ...]]:
+    """Write the page (to board.html in the home folder without a path); readers see the old one or the new one.
+
+    Gives its path, and which pipelines could not be read and why: their cards say so, too.
+    """
     target = path or settings.home / FILE
     cards = [_card(file.stem, settings, as_of) for file in pipeline_files(settings)]
     unfinished = target.with_name(f".{target.name}.part")
     unfinished.write_text(render_board(cards, as_of), encoding="utf-8")
     unfinished.replace(target)
-    return target
+    return target, tuple(f"{card.pipeline}: {card.why}" for card in cards if card.why)
 
 
 def _card(pipeline: str, settings: Settings, as_of: datetime) -> Card:
@@ -33,7 +36,8 @@ def _card(pipeline: str, settings: Settings, as_of: datetime) -> Card:
         life = read_life(session, entries)
     except KeepfitError as error:
         # The message may hold a value of the file; its kind tells enough for a page that others see.
-        return unreadable(pipeline, f"{type(error).__name__}: see `keepfit check {pipeline}`")
+        ask = "check" if isinstance(error, ConfigInvalid) else "verify"
+        return unreadable(pipeline, f"{type(error).__name__}: see `keepfit {ask} {pipeline}`")
     ages = {"Newest data": life.newest_event, "Newest labels": life.newest_labels}
     # Runs finish by the clock: as of a past moment, in a replay, that tells nothing.
     ages |= {f"Last {stage}": life.finished[stage] for stage in ("cycle", "reconciliation")

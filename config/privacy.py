@@ -10,6 +10,7 @@ from config.flow_yaml import flow
 from tasks.core.columns import Column
 from tasks.core.durations import Duration
 from tasks.core.gates import Gate
+from tasks.core.pairs import MIN_CATEGORY_ROWS
 from tasks.core.privacy.classes import PersonalClass
 from tasks.core.privacy.policies import DEFAULTS, Policy
 from tasks.core.privacy.protection import Protection, Undeclared
@@ -55,12 +56,18 @@ class Privacy(BaseModel):
     smallest_group: int = Field(
         default=2,
         ge=2,
-        description="Gates may judge, and pages tell of, no part of the rows that has fewer (k-anonymity).",
+        description="Gates may judge, pages tell of, and models know by name no part of the rows that has fewer "
+        "(k-anonymity). 2 is next to nothing: then reports name categories of five rows.",
     )
     retention: Retention = Retention()
     subject: str | None = Field(
         default=None, description="The column that tells who a row is about, for `keepfit erase`; the id without it."
     )
+
+    @property
+    def told_from(self) -> int:
+        """Of how many rows at least whatever leaves has to tell: five or more; 0 where nothing was said."""
+        return max(self.smallest_group, MIN_CATEGORY_ROWS) if self.smallest_group > 2 else 0  # noqa: PLR2004 - default
 
     @property
     def protection(self) -> Protection:

@@ -173,7 +173,7 @@ class PipelineConfig(_Section):
     @property
     def features(self) -> Features:
         """The model's inputs by kind."""
-        return features_of(self.columns, self.calendar)
+        return features_of(self.columns, self.calendar, self.privacy.told_from)
 
     @property
     def suite(self) -> Suite:

@@ -34,6 +34,7 @@ def promotion_flow(pipeline: str, version: int, as_of: datetime | None = None) -
     with session.hold("promotion") as lease:
         if not is_step():
             reconcile(session)
+        session.require_records()
         candidate = promotion.read_version(session, version)
         # Killed after its receipt, a promotion ends as it was decided: a champion is not held against itself.
         decision = promotion.find_receipt(session, version) or _judge(config, session, candidate, lease)

@@ -55,6 +55,7 @@ def training_flow(
 
 
 def _train(config: PipelineConfig, session: Session, reason: str, token: str | None, meter: Meter) -> tuple[int, str]:
+    session.require_records()  # or what is fitted could not be judged
     snapshot = training.take_snapshot(session, config.split)
     counts = training.cut_snapshot(session, snapshot, config.split)
     probed = _probe(config, session, snapshot, token) if token else None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from prefect import task
 
-from tasks.adapters import drift_metrics, drift_reports, fits, labelled, orchestrator, tracking
+from tasks.adapters import drift_metrics, drift_plots, drift_reports, fits, labelled, orchestrator, tracking
 from tasks.adapters.drift_metrics import DriftMeasurement
 from tasks.adapters.faults import fault_point
 from tasks.adapters.registry import ModelVersion
@@ -121,7 +121,8 @@ def measure_drift(
     )  # fmt: skip
     fault_point("monitoring.measured")
     known = facts_of(version).importance if drift.weights == "importance" else {}
-    return replace(measured, weights=column_weights(measured.features, known))
+    shown = drift_plots.without_small_groups(measured, features.smallest_group)
+    return replace(shown, weights=column_weights(measured.features, known))
 
 
 @task(name="measure performance", **STEP)
@@ -153,7 +154,8 @@ def judge_window(
 ) -> Observation:
     """All verdicts of the window."""
     kinds = {"numerical": features.numerical, "categorical": features.categorical}
-    signals = data_signals(reference, current, **kinds, config=drift) if len(current) else ()
+    least = features.smallest_group
+    signals = data_signals(reference, current, **kinds, config=drift, least=least) if len(current) else ()
     data_drift, columns = judge_drift(
         measured.features, measured.distances, measured.noise, drift, weights=measured.weights
     )

@@ -58,9 +58,12 @@ def find_quarantined(session: Session, wanted: str, policy: Corrections) -> list
     known = store.read("batches")
     if known.empty:
         raise NotFound(f"Nothing was delivered to {session.pipeline} yet, so that nothing can be released.")
+    quarantine = store.read("quarantine")
+    if quarantine.empty:
+        raise NotFound(f"Nothing of {session.pipeline} stands in quarantine, so that nothing can be released.")
     gone = corrections.superseded_whole(known, store.read("superseded", [OF_BATCH]), policy)
     released = store.read("released", [OF_BATCH, "_row_number"])
-    return corrections.releases(wanted, known, store.read("quarantine"), released, gone)
+    return corrections.releases(wanted, known, quarantine, released, gone)
 
 
 @task(name="judge again", **STEP)

@@ -70,6 +70,11 @@ class Session:
         """All leases of this installation."""
         return Leases(self.control_url)
 
+    def require_records(self) -> None:
+        """Raise ArtefactMismatch where the journal or the list of deliveries cannot be read: both are decided by."""
+        self.journal.entries()
+        self.store.read("batches")
+
     def is_free(self, stage: str) -> bool:
         """Whether no other run holds the stage: one that does finishes it, or leaves it to the next repair."""
         holder = self.leases.holder(f"{stage}/{self.pipeline}")

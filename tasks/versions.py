@@ -50,7 +50,7 @@ def tags_of(sha256: str, fitted: Fitted, snapshot: Snapshot, recipe: Recipe) -> 
         "sha256": sha256,
         "snapshot": asdict(snapshot),
         "recipe": recipe.as_text(),
-        "features": asdict(recipe.features),
+        "features": recipe.features.record(),
         "trained_until": fitted.trained_until,
         "evaluated_until": fitted.evaluated_until,
         "promised": fitted.scores[f"evaluation_{recipe.metric}"],

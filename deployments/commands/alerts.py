@@ -33,6 +33,7 @@ def alerts(
 
     found = known_incidents(session)
     _show(pipeline, found if every else open_incidents(found), every)
+    session.journal.entries()  # a list that lacks what could not be read is an error
 
 
 def _try(config: Any, session: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from deployments.commands.options import moment_of, writable
+from tasks.core.errors import TerminalError
 
 
 def register(app: typer.Typer) -> None:
@@ -28,4 +29,7 @@ def board(
 
     settings = load_settings().open_home()
     moment = moment_of(as_of, "--as-of") or datetime.now(UTC)
-    typer.echo(f"wrote {write_board(settings, moment, output)}")
+    path, unread = write_board(settings, moment, output)
+    typer.echo(f"wrote {path}")
+    if unread:
+        raise TerminalError("The board tells nothing of what could not be read: " + "; ".join(unread))

@@ -68,7 +68,8 @@ def verify(pipeline: Annotated[str | None, typer.Argument(help="Which; all if no
     for name in names:
         _, session = open_pipeline(name, None, "verify")
         checks = verify_invariants.fn(session)
-        table = Table("invariant", "verdict", "what", title=name)
+        table = Table("invariant", "verdict", title=name)
+        table.add_column("what", overflow="fold")  # the path of a table is not cut off
         for check in checks:
             table.add_row(check.name, str(check.verdict), check.reason)
         console.print(table)

@@ -18,7 +18,6 @@ from tasks.core.championship import Reign, reign
 from tasks.core.errors import KeepfitError, ServerUnavailable
 from tasks.session import Session, reason_of
 
-_AGAIN_SECONDS = 15.0  # after a version was refused
 _log = logging.getLogger("keepfit.serving")
 
 
@@ -96,13 +95,14 @@ class Follower:
         return self._swap(wanted, answers=answers)
 
     def _swap(self, wanted: Reign, *, answers: bool) -> str:
-        if self._refused and self._refused[0] == wanted and time.monotonic() - self._refused[1] < _AGAIN_SECONDS:
+        if self._refused and self._refused[0] == wanted and time.monotonic() < self._refused[1]:
             return self._refused[2]
         try:
             self.current = verified.load(
                 self._session.store, self._folder, wanted, self.config.problem, registry_answers=answers
             )
         except KeepfitError as error:
-            self._refused = (wanted, time.monotonic(), f"version {wanted.champion} is refused: {error}")
+            again = time.monotonic() + verified.AGAIN_SECONDS
+            self._refused = (wanted, again, f"version {wanted.champion} is refused: {error}")
             return self._refused[2]
         return ""

@@ -21,7 +21,6 @@ from tasks.core.terms import frozen_by
 from tasks.core.trial import OnTrial, on_trial
 from tasks.session import Session, reason_of
 
-_AGAIN_SECONDS = 15.0  # after a version was refused
 _log = logging.getLogger("keepfit.serving")
 
 
@@ -111,7 +110,7 @@ class Trying:
         if not why:
             return found, ""
         self._refused = (
-            wanted.sha256, time.monotonic() + _AGAIN_SECONDS, f"version {wanted.version} is refused: {why}"
+            wanted.sha256, time.monotonic() + verified.AGAIN_SECONDS, f"version {wanted.version} is refused: {why}"
         )  # fmt: skip
         return None, self._refused[2]
 

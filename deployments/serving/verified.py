@@ -30,6 +30,7 @@ from tasks.versions import Facts, facts_of
 
 _VERSION = TypeAdapter(ModelVersion)
 _KEPT = 6  # files of past champions on the disk
+AGAIN_SECONDS = 15.0  # after a version was refused it is asked for again
 _log = logging.getLogger("keepfit.serving")
 
 

@@ -72,7 +72,7 @@ def measure_drift(  # noqa: PLR0913 - two frames, and how to read them
         for name, pair in pairs.items()
         if name not in failures
     }
-    snapshot, refused = _report(wanted)
+    snapshot, refused = report_on(wanted)
     failures |= refused
     measured = {} if snapshot is None else _values(snapshot)
     distances = {name: measured.get(name) for name in pairs}
@@ -86,7 +86,7 @@ def _measurable(pair: Pair) -> bool:
 _Wanted = Mapping[str, tuple[Pair, str, float]]
 
 
-def _report(wanted: _Wanted) -> tuple[Any, dict[str, str]]:
+def report_on(wanted: _Wanted) -> tuple[Any, dict[str, str]]:
     """Run all columns in one report; when Evidently refuses it, find the columns that it refuses and leave them out."""
     refused: dict[str, str] = {}
     if not wanted:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.adapters import phones
 from tasks.core.columns import Column
 from tasks.core.privacy.classes import PersonalClass, class_of_name
+from tasks.core.repeated_cells import hardly_repeat
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,7 +62,6 @@ _IDS = {
     form: re.compile(rf"(?<![\w.-])(?:{pattern})(?![\w-])(?!\.\d)") for form, pattern in {**_STRONG, **_PLAIN}.items()
 }
 _LONG, _LARGE = 100_000, 1e8
-_FIRST = 10_000
 _SHARE, _MANY, _NEARLY_ALL, _GLANCE = 0.5, 20, 0.9, 1000
 
 Detector = Callable[[str, bool], Iterable[bool]]
@@ -122,7 +122,7 @@ def _distinct(texts: "pd.Series") -> "pa.Array":
     if isinstance(texts.dtype, pd.CategoricalDtype):
         texts = texts.cat.remove_unused_categories().cat.categories.to_series()
     words = pa.array(texts.to_numpy(), pa.large_string(), from_pandas=True).drop_null()
-    return words if len(words[:_FIRST].unique()) > _NEARLY_ALL * _FIRST else words.unique()
+    return words if hardly_repeat(words) else words.unique()
 
 
 def _borne_out(texts: "pa.Array", detect: Detector, named: bool, share: float = _SHARE) -> set[str]:

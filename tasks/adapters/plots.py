@@ -10,6 +10,7 @@ from tasks.core import estimators, fitting
 from tasks.core.comparison import Run
 from tasks.core.features import design_matrix
 from tasks.core.fitting import LABEL, Recipe
+from tasks.core.small_groups import in_groups
 from tasks.core.staleness.curve import Cell
 
 if TYPE_CHECKING:
@@ -17,16 +18,18 @@ if TYPE_CHECKING:
 
 
 def draw(model: Any, rows: "pd.DataFrame", recipe: Recipe, worth: Mapping[str, float], folder: Path) -> None:
-    """Write the plots of a fitted pipeline, whose features are worth so much to it, as PNG files into a folder."""
+    """Write the plots of a fitted pipeline, whose features are worth so much to it, as PNG files into a folder.
+
+    Where the recipe names a smallest group, each point stands for as many rows; of fewer rows nothing is drawn.
+    """
+    least = recipe.features.smallest_group
     fresh = fitting.parts_of(rows, recipe.split).evaluation
     part = rows.iloc[fresh]
     actual = part[LABEL].to_numpy("float64")
     matrix = design_matrix(part, recipe.features)
     predicted = np.asarray(estimators.predict(model, matrix, recipe.problem))
-    if recipe.problem == "binary":
-        _curves(actual, predicted, folder)
-    else:
-        _residuals(actual, predicted, folder)
+    if len(part) >= least:
+        (_curves if recipe.problem == "binary" else _residuals)(actual, predicted, least, folder)
     if worth:
         _importance(worth, folder)
 
@@ -70,10 +73,11 @@ def _figure(columns: int) -> Any:
     return figure, np.atleast_1d(figure.subplots(1, columns))
 
 
-def _curves(actual: np.ndarray, predicted: np.ndarray, folder: Path) -> None:
+def _curves(actual: np.ndarray, predicted: np.ndarray, least: int, folder: Path) -> None:
     from sklearn.calibration import CalibrationDisplay
     from sklearn.metrics import PrecisionRecallDisplay, RocCurveDisplay
 
+    predicted = in_groups(predicted, least)
     figure, (roc, precision, calibration) = _figure(3)
     RocCurveDisplay.from_predictions(actual, predicted, ax=roc, plot_chance_level=True, name="candidate")
     PrecisionRecallDisplay.from_predictions(actual, predicted, ax=precision, plot_chance_level=True, name="candidate")
@@ -83,13 +87,15 @@ def _curves(actual: np.ndarray, predicted: np.ndarray, folder: Path) -> None:
     figure.savefig(folder / "curves.png", dpi=90)
 
 
-def _residuals(actual: np.ndarray, predicted: np.ndarray, folder: Path) -> None:
+def _residuals(actual: np.ndarray, predicted: np.ndarray, least: int, folder: Path) -> None:
     figure, (scatter, histogram) = _figure(2)
-    scatter.hexbin(actual, predicted, gridsize=40, cmap="viridis", mincnt=1)
+    residuals = in_groups(predicted - actual, least)
+    actual, predicted = in_groups(actual, least), in_groups(predicted, least)
+    scatter.hexbin(actual, predicted, gridsize=40, cmap="viridis", mincnt=max(1, least))
     low, high = float(min(actual.min(), predicted.min())), float(max(actual.max(), predicted.max()))
     scatter.plot([low, high], [low, high], color="black", linewidth=1)
     scatter.set(xlabel="actual", ylabel="predicted", title="Predicted against actual, evaluation part")
-    histogram.hist(predicted - actual, bins=50)
+    histogram.hist(residuals, bins=50)
     histogram.set(xlabel="predicted minus actual", ylabel="rows", title="Residuals, evaluation part")
     figure.savefig(folder / "residuals.png", dpi=90)
 

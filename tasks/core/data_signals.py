@@ -17,6 +17,7 @@ from tasks.core.pairs import category_labels, coded, numbers
 from tasks.core.results import Check, Number, Verdict
 from tasks.core.sentinel import TESTS, findings_of, swaps_of
 from tasks.core.sentinel.finding import LEAST
+from tasks.core.small_groups import may_be_told, rows_told
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,6 +45,11 @@ class _Excess:
     def share(self) -> float:
         return self.rows / self.of - (self.other_rows / self.other_of if self.other_of else 0.0)
 
+    def tells(self, least: int) -> bool:
+        """Whether the share says something, and the rows that follow from it may be told."""
+        sides = (self.rows, self.of), (self.other_rows, self.other_of)
+        return self.rows > 0 and self.share > 0 and all(may_be_told(*side, least) for side in sides)
+
     def alarms(self, level: float) -> bool:
         """Fisher's exact test, one-sided: of all rows of this kind on both sides, can so many be here by chance?"""
         if not self.rows or self.share < self.least:
@@ -57,13 +63,9 @@ class _Excess:
 
 
 def data_signals(
-    reference: "pd.DataFrame",
-    current: "pd.DataFrame",
-    *,
-    numerical: Iterable[str],
-    categorical: Iterable[str],
-    config: Drift,
-) -> tuple[Check, ...]:
+    reference: "pd.DataFrame", current: "pd.DataFrame", *, numerical: Iterable[str], categorical: Iterable[str],
+    config: Drift, least: int = 0,
+) -> tuple[Check, ...]:  # fmt: skip
     """Look for broken data, one check per column; fold with `tasks.core.results.overall`.
 
     Exact at any number of rows; on exchangeable rows of an unchanged source one of the columns fails in at most one of
@@ -71,7 +73,8 @@ def data_signals(
     finding, or a reference without values is unknown. Signs in fewer rows than a sample catches are not seen.
 
     Where both frames hold `_event_time`, what a stretch of the reference as long as the window shows against the rest
-    of the reference is the column's own rhythm (one season fills a month), and no sign of broken data.
+    of the reference is the column's own rhythm (one season fills a month), and no sign of broken data. Fewer than
+    `least` rows are found like any, and not counted in words or numbers.
     """
     kinds = {**dict.fromkeys(numerical, True), **dict.fromkeys(categorical, False)}
     level = 1 / config.one_false_alarm_in / PARTS / (max(1, len(kinds)) * _TESTS)
@@ -80,13 +83,15 @@ def data_signals(
     return tuple(
         Check(name, Verdict.FAIL, str(swapped[name]), {"rows_reference": len(reference), "rows_current": len(current)})
         if name in swapped  # which explains all else that it shows
-        else _judge(name, reference, current, level, (kinds[name], config.min_rows))
+        else _judge(name, reference, current, level, (kinds[name], config.min_rows, least))
         for name in kinds
     )
 
 
-def _judge(name: str, reference: "pd.DataFrame", current: "pd.DataFrame", level: float, how: tuple[bool, int]) -> Check:
-    is_number, min_rows = how
+def _judge(
+    name: str, reference: "pd.DataFrame", current: "pd.DataFrame", level: float, how: tuple[bool, int, int]
+) -> Check:
+    is_number, min_rows, least = how
     m, n = len(reference), len(current)
     numbers: dict[str, Number] = {"rows_reference": m, "rows_current": n}
     if not n or not m:
@@ -95,11 +100,10 @@ def _judge(name: str, reference: "pd.DataFrame", current: "pd.DataFrame", level:
         return Check(name, Verdict.FAIL, "the column is missing from the window", numbers)
     if name not in reference:
         return Check(name, Verdict.UNKNOWN, "the column is missing from the reference", numbers)
-    read = _numbers if is_number else category_labels
-    left, right = read(reference[name]), read(current[name])
+    left, right = (_numbers(side[name]) if is_number else category_labels(side[name]) for side in (reference, current))
     signs = _signs(reference[name], current[name], is_number)
-    numbers |= {sign.sign: round(sign.share, 6) for sign in signs if sign.rows and sign.share > 0}
-    found = _found(signs, reference[name], current[name], is_number, level)
+    numbers |= {sign.sign: round(sign.share, 6) for sign in signs if sign.tells(least)}
+    found = _found(signs, reference[name], current[name], is_number, level, least)
     if found:
         usual = _rhythm(reference, current, name, is_number, level)
         found = {sign: told for sign, told in found.items() if sign not in usual}
@@ -111,11 +115,12 @@ def _judge(name: str, reference: "pd.DataFrame", current: "pd.DataFrame", level:
 
 
 def _found(
-    signs: Iterable[_Excess], reference: "pd.Series[Any]", current: "pd.Series[Any]", is_number: bool, level: float
-) -> dict[str, str]:
+    signs: Iterable[_Excess], reference: "pd.Series[Any]", current: "pd.Series[Any]", is_number: bool, level: float,
+    least: int = 0,
+) -> dict[str, str]:  # fmt: skip
     """What is broken, by its kind, in words: what the sentinel can name first, then what is merely too much."""
-    named = {str(finding.kind): str(finding) for finding in findings_of(reference, current, is_number, level)}
-    return {**named, **{s.sign: f"{s.sign} ({s.rows} of {s.of} rows)" for s in signs if s.alarms(level)}}
+    named = {str(one.kind): one.told(least) for one in findings_of(reference, current, is_number, level)}
+    return {**named, **{s.sign: f"{s.sign} ({rows_told(s.rows, s.of, least)})" for s in signs if s.alarms(level)}}
 
 
 def _signs(reference: "pd.Series[Any]", current: "pd.Series[Any]", is_number: bool) -> list[_Excess]:
@@ -183,8 +188,7 @@ def _category_signs(left: NDArray[Any], right: NDArray[Any]) -> Iterator[_Excess
     # A category seen once would have been new without that row: their share estimates the unseen share (Good, 1953).
     yield _Excess("new category", new, len(right), int((left_counts == 1).sum()), len(left), NEW_CATEGORY)
     gone = left_counts[(right_counts == 0) & (left_counts >= VANISHED * len(left))]
-    for count in gone:
-        yield _Excess("vanished category", int(count), len(left), 0, len(right), VANISHED)
+    yield from (_Excess("vanished category", int(count), len(left), 0, len(right), VANISHED) for count in gone)
     yield from _constant(left, right)
 
 

@@ -89,7 +89,7 @@ class HistGradientBoosting(_Family):
         # so that a column with few values may be left with none.
         plain = [*features.numerical, *(f"calendar_{part}" for part in features.calendar)]
         columns = ColumnTransformer(
-            [("categorical", _one_hot(), list(features.categorical)), ("numerical", _imputer(), plain)]
+            [("categorical", _one_hot(features), list(features.categorical)), ("numerical", _imputer(), plain)]
         )
         estimator = HistGradientBoostingClassifier if problem == "binary" else HistGradientBoostingRegressor
         model = estimator(
@@ -148,7 +148,7 @@ def _pipeline(model: Any, features: Features, *, one_hot_calendar: bool = False)
     encoded = [*features.categorical, *(calendar if one_hot_calendar else [])]
     scaled = [*features.numerical, *([] if one_hot_calendar else calendar)]
     numbers = make_pipeline(_imputer(), StandardScaler())
-    columns = ColumnTransformer([("numerical", numbers, scaled), ("categorical", _one_hot(), encoded)])
+    columns = ColumnTransformer([("numerical", numbers, scaled), ("categorical", _one_hot(features), encoded)])
     return Pipeline([("columns", columns), ("model", model)])
 
 
@@ -158,10 +158,13 @@ def _imputer() -> Any:
     return SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
 
 
-def _one_hot() -> Any:
+def _one_hot(features: Features) -> Any:
     from sklearn.preprocessing import OneHotEncoder
 
-    return OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=MAX_CATEGORIES, sparse_output=False)
+    return OneHotEncoder(
+        handle_unknown="infrequent_if_exist", max_categories=MAX_CATEGORIES, sparse_output=False,
+        min_frequency=features.smallest_group or None,
+    )  # fmt: skip
 
 
 def predict(model: Any, matrix: Any, problem: Problem) -> Any:

@@ -6,7 +6,7 @@ Choosing among fits belongs to the search, judging to the gates. A recipe's key 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from tasks.core import estimators, metrics
 from tasks.core.errors import DataRejected
 from tasks.core.estimators import Candidate, Dummy
 from tasks.core.features import EVENT_TIME, Features, design_matrix
+from tasks.core.small_groups import without_rare_names
 from tasks.core.splits import Parts, Split, backtests, split_parts
 from tasks.core.strategies import TrainingRows
 
@@ -43,7 +44,7 @@ class Recipe:
             {
                 "problem": self.problem,
                 "metric": self.metric,
-                "features": asdict(self.features),
+                "features": self.features.record(),
                 "split": self.split.model_dump(mode="json"),
                 "family": self.family.model_dump(mode="json"),
                 "parameters": dict(self.parameters),
@@ -136,7 +137,8 @@ def _fit(frame: "pd.DataFrame", positions: np.ndarray, recipe: Recipe) -> Fit:
     weights = recipe.history.weights(_times(rows))
     # The estimator alone learns by weight: what a column's median or its categories are needs no forgetting.
     last = {} if weights is None else {f"{model.steps[-1][0]}__sample_weight": weights}
-    model.fit(design_matrix(rows, recipe.features), target, **last)
+    matrix, least = design_matrix(rows, recipe.features), recipe.features.smallest_group
+    model.fit(without_rare_names(matrix, recipe.features.categorical, least), target, **last)
     return Fit(model, np.sort(positions))
 
 

@@ -19,12 +19,18 @@ _MANY = 0.5  # where more values differ, looking for equal ones is in vain
 _GLANCE, _NEARLY_ALL = 10_000, 0.9  # and where so many of the first ones do
 
 
+def hardly_repeat(cells: Any) -> bool:
+    """Whether nearly all of the first cells (of an Arrow array) differ: those of the whole are not looked through."""
+    first = cells[:_GLANCE]
+    return len(first.unique()) > max(1, _NEARLY_ALL * len(first))
+
+
 def repeated(raw: "pd.Series", cells: Any, read: "Callable[[pd.Series], Cells]") -> Cells | None:
     """A column of one type of cells in which values repeat: `read` gets each different one, and what is none, once.
 
     `cells` are those of the column in Arrow, or None.
     """
-    if cells is None or len(cells[:_GLANCE].unique()) > max(1, _NEARLY_ALL * min(_GLANCE, len(cells))):
+    if cells is None or hardly_repeat(cells):
         return None
     coded = cells.dictionary_encode()
     if len(coded.dictionary) > _MANY * len(raw):

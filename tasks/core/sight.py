@@ -78,7 +78,8 @@ class Sight:
         setting, features = self.setting, self.setting.features
         kinds = {"numerical": features.numerical, "categorical": features.categorical}
         reference, current = self._sides(setting.drift.window)
-        signals = data_signals(reference, current, **kinds, config=setting.drift) if len(current) else ()
+        least = features.smallest_group
+        signals = data_signals(reference, current, **kinds, config=setting.drift, least=least) if len(current) else ()
         every = self._pairs(self._in_season(reference), current, setting.drift.cycle)
         known = self.champion.importance if setting.drift.weights == "importance" else {}
         answers = []

@@ -79,3 +79,9 @@ def test_keys_come_from_the_environment_and_no_message_or_picture_shows_them(tmp
     with pytest.raises(ConfigInvalid) as told:
         open_pipeline("subscriptions", None, "run")
     assert SECRET not in str(told.value)
+
+
+@pytest.mark.parametrize(("said", "told_from"), [({}, 0), (2, 0), (3, 5), (5, 5), (20, 20)])
+def test_the_smallest_group_reaches_whatever_leaves_and_is_five_at_least_where_it_is_said(said, told_from):
+    config = made(privacy={"smallest_group": said} if said else {})
+    assert config.features.smallest_group == told_from

@@ -89,7 +89,9 @@ def test_it_is_written_from_the_journals_and_one_that_cannot_be_read_says_so(set
     for number, what in enumerate((PROMOTED, check(1, 0.8), check(1, 0.812), TROUBLE["refused delivery"][0])):
         journal.record(decision(what, number, "subscriptions"), NOW)
     (settings.pipelines_dir / "wrong.yaml").write_text("pipeline: [secret value]\n")
-    page = write_board(settings, NOW).read_text()
+    path, unread = write_board(settings, NOW)
+    page = path.read_text()
+    assert unread == ("wrong: ConfigInvalid: see `keepfit check wrong`",)
     for told in ("0.812", "Version 1 is champion", "refused delivery", "wrong", "ConfigInvalid"):
         assert told in page
     assert "secret value" not in page

@@ -317,3 +317,9 @@ def test_a_changed_delivery_is_told_in_words_and_refused_where_the_file_says_so(
     assert "columns are missing: id, at, x, y. Deliver them" in told.reason
     assert "Ada" not in str(told)
     assert place.holds()
+
+
+def test_where_nothing_was_ever_quarantined_a_release_says_so(place):
+    place.put("jan.csv", some(0, 30))
+    with pytest.raises(NotFound, match="Nothing of trial stands in quarantine"):
+        place.release("jan.csv")

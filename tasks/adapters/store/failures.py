@@ -1,4 +1,4 @@
-"""Our errors for tables that do not answer. Vendors' texts may quote values and are never passed on."""
+"""Our errors for tables that do not answer, or are damaged. Vendors' texts may quote values and are never passed on."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,21 +13,34 @@ def reading(uri: str) -> Iterator[None]:
 
     try:
         yield
-    except (OSError, pa.ArrowInvalid) as error:
+    except (OSError, pa.ArrowException) as error:
         raise unreadable(uri, error) from None
 
 
 def unreadable(uri: str, error: Exception, action: str = "read") -> ServerUnavailable | ArtefactMismatch:
     """The error for a table that did not answer: transient on an object store and for a failed write, else terminal."""
-    cause = (getattr(error, "strerror", None) or _cause(str(error))) or type(error).__name__
+    cause = (getattr(error, "strerror", None) or _cause(str(error))) or _what(error)
     if action == "written" or ("://" in uri and not uri.startswith("file://")):
         return ServerUnavailable(
             f"Table {uri} could not be {action} ({cause}). Check space, permissions and network, then run again."
         )
+    return damaged(uri, cause)
+
+
+def damaged(uri: str, what: str) -> ArtefactMismatch:
+    """The error for a table of which a file is not what it was."""
+    again = "" if uri.endswith("/decisions") else ", or ingest again from the raw deliveries beside it"
     return ArtefactMismatch(
-        f"Table {uri} could not be {action} ({cause}): a file is missing or damaged. "
-        "Restore the folder from a backup, or ingest again from the raw deliveries beside it."
+        f"Table {uri} could not be read ({what}): a file is missing or damaged. Nothing is decided on what is left. "
+        f"Restore the folder from a backup{again}."
     )
+
+
+def _what(error: Exception) -> str:
+    from deltalake.exceptions import DeltaError
+
+    part = "its log in _delta_log" if isinstance(error, DeltaError) else "a data file"
+    return f"{part}, {type(error).__name__}"
 
 
 def _cause(text: str) -> str:

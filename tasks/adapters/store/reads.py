@@ -6,7 +6,7 @@ Opening and writing stand in `tables`.
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tasks.adapters.store.failures import reading
+from tasks.adapters.store.failures import damaged, reading
 from tasks.adapters.store.tables import open_table, schema_of
 from tasks.adapters.stored_rows import Stored
 from tasks.core.errors import ArtefactMismatch, NotFound
@@ -35,7 +35,13 @@ def dataset(uri: str, version: int | None = None) -> "ds.Dataset | None":
     files = pa.table(table.get_add_actions())["path"].to_pylist()
     system, form = _file_system(uri), ds.ParquetFileFormat()
     fragments = [form.make_fragment(file, filesystem=system) for file in files]
-    return ds.FileSystemDataset(fragments, schema_of(table), form, system)
+    schema = schema_of(table)
+    if "://" not in uri:  # elsewhere each look takes a round trip
+        with reading(uri):
+            strange = {name for one in fragments for name in one.physical_schema.names} - set(schema.names)
+        if strange:  # Arrow would give rows without a value for the columns that the file lacks
+            raise damaged(uri, f"a data file has the columns of another table: {', '.join(sorted(strange)[:3])}")
+    return ds.FileSystemDataset(fragments, schema, form, system)
 
 
 def stored(uri: str) -> Stored | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.adapters.store.columns import align, to_arrow
 from tasks.adapters.store.failures import unreadable
+from tasks.adapters.store.logs import refuse_holes, refuse_lost_log
 from tasks.core.errors import NotFound, StoreConflict
 
 if TYPE_CHECKING:
@@ -35,13 +36,16 @@ def open_table(uri: str, version: int | None = None) -> Any | None:
     from deltalake.exceptions import DeltaError, TableNotFoundError
 
     try:
-        return DeltaTable(uri) if version is None else DeltaTable(uri, version=version)
+        table = DeltaTable(uri) if version is None else DeltaTable(uri, version=version)
     except TableNotFoundError:
+        refuse_lost_log(uri)
         return None
     except (DeltaError, OSError) as error:
         if version is not None and (newest := open_table(uri)) is not None and version > newest.version():
             raise NotFound(f"Table {uri} has no version {version}; the newest is {newest.version()}.") from None
         raise unreadable(uri, error) from None
+    refuse_holes(uri, table.version())
+    return table
 
 
 def append(uri: str, frame: "pd.DataFrame | pa.Table", transaction: str, schema: "pa.Schema | None" = None) -> bool:

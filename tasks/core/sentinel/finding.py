@@ -6,6 +6,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.core.small_groups import rows_told
+
 Kind = Literal[
     "unit", "nulls became zeros", "placeholder", "spelling", "recoded", "swapped", "repeated rows", "ids reset",
     "sorted by the label", "volume", "missing values", "other categories", "sources missing",
@@ -27,7 +29,11 @@ class Finding:
     of: int
 
     def __str__(self) -> str:
-        return f"{self.kind}: {self.reason} ({self.rows} of {self.of} rows)"
+        return self.told()
+
+    def told(self, least: int = 0) -> str:
+        """The finding with its rows; fewer than `least` are not counted."""
+        return f"{self.kind}: {self.reason} ({rows_told(self.rows, self.of, least)})"
 
 
 def by_chance(rows: int, of: int, other_rows: int, other_of: int) -> float:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 from unittest import mock
 
 import numpy as np
@@ -25,6 +26,8 @@ from benchmarks.serving_world import mlflow, server, wait_until
 from config.load import load_pipeline
 from config.serving import Serving
 from config.settings import load_settings
+from deployments.serving import following, verified
+from deployments.serving import trying as trying_room
 from deployments.serving.canary import Canary
 from deployments.serving.following import Follower
 from deployments.serving.rounds import Rounds
@@ -36,6 +39,7 @@ from flows.trial import review_trial
 from tasks import online
 from tasks.adapters import cleanroom, registry, tracking
 from tasks.adapters.answers import AnswerLog, folder_of, lines_of, taking
+from tasks.core.errors import ServerUnavailable
 from tasks.core.estimators import predict
 from tasks.core.features import design_matrix
 from tasks.core.governor import Governor
@@ -432,3 +436,28 @@ def test_without_a_copy_and_without_mlflow_nobody_is_tried(trying):
     who, why = trying(answers=False)
     assert who is None
     assert "no verified copy" in why
+
+
+def test_champion_and_challenger_that_were_refused_are_asked_for_again_after_the_same_wait(follower, monkeypatch):
+    def down(_):
+        raise ServerUnavailable("no answer")
+
+    clock = [1000.0]
+    for room in (following, trying_room):
+        monkeypatch.setattr(room, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    with monkeypatch.context() as unreachable:
+        unreachable.setattr(registry, "aliases", down)
+        follower.look()
+    beside = loaded(1, takes_all, follower.config.features)
+    follower.trying.look(beside, registry_answers=False)
+    for clock[0], who in ((1000.0 + verified.AGAIN_SECONDS - 0.01, None), (1000.0 + verified.AGAIN_SECONDS, 3)):
+        follower.trying.look(beside, registry_answers=True)
+        now = follower.trying.current
+        assert (now and now.loaded.number) == who
+        if who is None:
+            assert "no verified copy" in follower.trying.why
+            follower.look()
+            assert follower.current is None
+            assert "no verified copy" in follower.standing.why
+    follower.look()
+    assert follower.current.number == 1
