@@ -1,11 +1,13 @@
 """The whole loop on real servers: the demo's decisions are right, and the records behind them say how they came."""
 
 import re
+from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 
-from tests.e2e.conftest import Demo
+from tests.e2e.conftest import Demo, keepfit
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
@@ -58,6 +60,22 @@ def test_every_invariant_holds_after_the_demo(demo: Demo) -> None:
     verified = demo.keepfit("verify", "subscriptions")
     assert verified.returncode == 0, verified.stdout + verified.stderr
     assert verified.stdout.count("pass") >= 9
+
+
+def test_the_accepted_rows_keep_the_rules_and_of_a_new_one_it_is_told_how_many_break_it(
+    demo: Demo, tmp_path: Path
+) -> None:
+    audited = demo.keepfit("audit", "subscriptions")
+    assert audited.returncode == 0, audited.stdout + audited.stderr
+    told = yaml.safe_load((Path(demo.environment["KEEPFIT_PIPELINES_DIR"]) / "subscriptions.yaml").read_text("utf-8"))
+    new = {"expect": "ExpectColumnValuesToBeBetween", "arguments": {"column": "age", "max_value": 40}}
+    told.setdefault("validation", {}).setdefault("expectations", []).append(new)
+    (tmp_path / "subscriptions.yaml").write_text(yaml.safe_dump(told), "utf-8")
+    again = keepfit(demo.environment | {"KEEPFIT_PIPELINES_DIR": str(tmp_path)}, "audit", "subscriptions")
+    assert again.returncode == 1
+    assert re.search(r"ExpectColumnValuesToBeBetween:age\W+fail\W+\d+,\d{3}", again.stdout), again.stdout
+    assert re.match(r"error: \d of \d+ rules do not hold of the accepted rows", again.stderr), again.stderr
+    assert demo.keepfit("verify", "subscriptions").returncode == 0
 
 
 def test_the_champions_card_tells_a_score_with_a_proof_for_each_point(demo: Demo) -> None:
