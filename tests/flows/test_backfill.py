@@ -4,6 +4,8 @@ import json
 import logging
 import os
 import re
+import subprocess
+import sys
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,10 +19,11 @@ import pytest
 
 from benchmarks.ground import PIPELINE, Ground
 from config.opening import open_pipeline
+from config.settings import PROJECT
 from flows import ingestion as flow
 from tasks import verification
 from tasks.core.errors import SourceUnavailable
-from tasks.reconciliation import Repairs
+from tasks.reconciliation import Repairs, _batches
 from tests.flows.pools import Pool
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -120,14 +123,14 @@ class Home:
     folder: Path
     pool: Pool
     runs: int = 0
+    keys: str = "k1:" + "a" * 40
 
-    def declare(self, workers=2, corrections="by_id", keys="k1:" + "a" * 40):
+    def declare(self, workers=2, corrections="by_id"):
         self.folder.mkdir(parents=True)
         for name in ("trips", "labels", "weather"):
             (self.folder / name).mkdir()
         text = CONFIG.format(kind=self.pool.kind, workers=workers, corrections=corrections)
         (self.folder / f"{PIPELINE}.yaml").write_text(text, "utf-8")
-        self.keys = keys
         return self
 
     def put(self, texts):
@@ -142,7 +145,7 @@ class Home:
         with (
             ground.inside(), ground.run(), mock.patch.dict(os.environ, {"KEEPFIT_PRIVACY_KEYS": self.keys}),
             mock.patch.object(flow, "task_runner", self.pool),
-            mock.patch.object(flow, "reconcile", return_value=Repairs((), ())),
+            mock.patch.object(flow, "reconcile", lambda session: Repairs(tuple(_batches(session)), ())),
             mock.patch("tasks.ingestion.get_run_logger", return_value=logging.getLogger("tasks.ingestion")),
         ):  # fmt: skip
             yield
@@ -267,6 +270,27 @@ def test_what_fails_ahead_fails_in_its_turn_and_the_next_run_goes_on(one_by_one,
     assert same((tables, [one for one in journal if one[2] != "failed"], docs), one_by_one("by_id"))
 
 
+@pytest.mark.parametrize("point", ["ingestion.raw_kept:6", "ingestion.validated:5", "ingestion.published.events:2"])
+def test_killed_anywhere_and_run_again_everything_stands_once(one_by_one, tmp_path, point):
+    home = Home(tmp_path / "home", Pool("threads", 3)).declare(3)
+    home.put(deliveries())
+    program = "import sys; from tests.flows.test_backfill import killed; killed(sys.argv[1])"
+    died = subprocess.run(
+        [sys.executable, "-c", program, str(home.folder)], cwd=PROJECT, env=os.environ | {"KEEPFIT_FAULT": point},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert died.returncode == -9, died.stderr[-4000:]
+    home.runs = 1  # another run than the one that was killed
+    home.ingest()
+    assert same(home.state(), one_by_one("by_id"))
+
+
+def killed(folder):
+    """In a process of its own: the ingestion of the home that stands there."""
+    home = Home(Path(folder), Pool("threads", 3))
+    home.ingest()
+
+
 def test_a_delivery_that_cannot_be_kept_fails_after_those_before_it(tmp_path):
     home = Home(tmp_path / "home", Pool("threads", 3)).declare(3)
     home.put({name: text for name, text in deliveries().items() if name.startswith(("weather/1", "trips/"))})
@@ -286,7 +310,7 @@ def test_a_delivery_that_cannot_be_kept_fails_after_those_before_it(tmp_path):
 
 @pytest.mark.parametrize(("workers", "keys"), [(1, "k1:" + "a" * 40), (2, "k2:" + "b" * 40 + ",k1:" + "a" * 40)])
 def test_in_turn_where_one_worker_is_asked_for_and_where_people_may_have_an_older_name(tmp_path, workers, keys):
-    home = Home(tmp_path / "home", Pool()).declare(workers, keys=keys)
+    home = Home(tmp_path / "home", Pool(), keys=keys).declare(workers)
     home.put({name: text for name, text in deliveries().items() if name.startswith(("trips/01", "trips/02", "labels"))})
     assert len(home.ingest()) == 6
     assert home.pool.asked == []
