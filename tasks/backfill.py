@@ -22,8 +22,8 @@ from tasks.session import Session
 _READING = ("great_expectations", "phonenumbers", "pyarrow.compute", "stdnum.iban")
 
 
-# The answer holds rows: it goes from process to process, and never into the results that Prefect stores.
-@task(name="examine delivery", task_run_name="examine {delivery.name}", persist_result=False, **STEP)
+# The answer holds rows: it goes from process to process, and (STEP) never into the results that Prefect stores.
+@task(name="examine delivery", task_run_name="examine {delivery.name}", **STEP)
 def examine_delivery(
     session: Session, delivery: Delivery, source: Any, columns: Sequence[Column], suite: Suite
 ) -> Examined:
