@@ -138,14 +138,14 @@ def _ingest(url: str, home: Path) -> None:
         for name in names:
             setattr(room, name, getattr(room, name).fn)
     setattr(ingestion, "get_run_logger", lambda: logging.getLogger("benchmark"))  # noqa: B010 - as mypy reads it
-    take_in = flow._ingest_events  # noqa: SLF001 - the flow's own step, without Prefect around it
+    take_in, run = flow._ingest_events, flow._Run  # noqa: SLF001 - the flow's own step, without Prefect around it
     session = Session(Store(str(home / "store"), "readings"), f"sqlite:///{home}/control.db", datetime.now(UTC), "run")
     for line in sys.stdin:
         mine, told = replace(session, as_of=datetime.fromisoformat(line.strip())), []
         try:
             with mine.leases.hold("ingestion/readings", "run") as lease:
                 ready = ingestion.list_deliveries(config.source, mine).ready
-                told = [str(take_in(config, mine, path, lease)) for path in ready]
+                told = list(map(str, take_in(run(config, mine, lease), ready)))
         except SourceUnavailable as error:
             told = [str(error)]
         peak = _peak()  # before the counting, which holds every id

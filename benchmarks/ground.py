@@ -206,6 +206,7 @@ def _without_prefect(ground: Ground) -> Iterator[None]:
     import prefect.client.orchestration
     import prefect.deployments
 
+    import flows.ingestion
     import flows.promotion
     import flows.training
     import tasks.reconciliation
@@ -233,6 +234,7 @@ def _without_prefect(ground: Ground) -> Iterator[None]:
         (prefect.Flow, "__call__", step),
         (tasks.retrying, "RETRY_SECONDS", [0] * tasks.retrying.RETRIES),
         (flows.training, "task_runner", lambda _: contextlib.nullcontext(pool)),
+        (flows.ingestion, "task_runner", lambda _: contextlib.nullcontext(pool)),
         (subprocess, "run", lambda command, **given: _clean_process(process, command, **given)),
         (prefect.client.orchestration, "get_client", lambda **_: contextlib.nullcontext(server)),
         (prefect.deployments, "run_deployment", lambda _, **given: ground.starts(**given)),

@@ -84,7 +84,8 @@ def keepfit(earlier: Path, delivery: Path, home: Path) -> dict[str, Any]:
 
     def take_in(path: Path) -> Any:
         with session.leases.hold("ingestion/bench", "run") as lease:
-            return flow._ingest_events(config, session, path, lease)  # noqa: SLF001 - the flow's own step
+            run = flow._Run(config, session, lease)  # noqa: SLF001 - the flow's own step
+            return next(flow._ingest_events(run, [path]))  # noqa: SLF001 - likewise
 
     decision, told = _timed(take_in, earlier, delivery)
     return told | {"accepted": decision.evidence["accepted"], "quarantined": decision.evidence["quarantined"]}

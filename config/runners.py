@@ -1,4 +1,7 @@
-"""Where the trials of a training run: kinds that the pipeline's file chooses between. Starting them: flows.running."""
+"""Where trials of a training, and deliveries of a backfill, run side by side: kinds that a pipeline's file picks from.
+
+Starting them: flows.running.
+"""
 
 from typing import Annotated, Literal
 
@@ -10,25 +13,28 @@ class _Runner(BaseModel):
 
 
 class Threads(_Runner):
-    """Trials in threads of the flow's own process."""
+    """Threads of the flow's own process."""
 
     kind: Literal["threads"] = "threads"
-    workers: int = Field(default=2, ge=1, description="Trials at the same time.")
+    workers: int = Field(default=2, ge=1, description="Trials, or deliveries, at the same time.")
 
 
 class Processes(_Runner):
-    """Trials in processes of this machine."""
+    """Processes of this machine."""
 
     kind: Literal["processes"] = "processes"
-    workers: int = Field(default=2, ge=1, description="Trials at the same time.")
+    workers: int = Field(default=2, ge=1, description="Trials, or deliveries, at the same time.")
 
 
 class Dask(_Runner):
-    """Trials on a Dask cluster; without an address, one that lives as long as the run."""
+    """A Dask cluster; without an address, one that lives as long as the run."""
 
     kind: Literal["dask"] = "dask"
-    workers: int = Field(default=2, ge=1, description="Trials at the same time.")
+    workers: int = Field(default=2, ge=1, description="Trials, or deliveries, at the same time.")
     address: str | None = Field(default=None, description="Of the scheduler, for example tcp://10.0.0.5:8786.")
 
 
-Runner = Annotated[Threads | Processes | Dask, Field(discriminator="kind")]
+Runner = Annotated[
+    Threads | Processes | Dask,
+    Field(discriminator="kind", description="Where trials, and the deliveries of a backfill, run side by side."),
+]

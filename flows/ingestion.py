@@ -1,7 +1,12 @@
 """The ingestion flow: new deliveries become accepted and quarantined rows, each content once."""
 
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
+from itertools import starmap
 from pathlib import Path
+from typing import Any
 
 from prefect import flow
 
@@ -9,15 +14,28 @@ from config.joins import Join
 from config.schema import PipelineConfig
 from config.settings import load_settings
 from flows.naming import is_step, run_name
-from flows.running import begin_run
-from tasks import documenting, ingestion, releasing, reporting, watching
+from flows.running import begin_run, task_runner
+from tasks import documenting, ingestion, private, releasing, reporting, watching
 from tasks.adapters.leases import Lease
 from tasks.adapters.sources import FolderLabels, Listing
+from tasks.backfill import Ahead, examine_delivery
 from tasks.core import batches, dossiers
 from tasks.core.batches import Delivery, Judged
 from tasks.core.results import Decision
+from tasks.reading import Examined
 from tasks.reconciliation import reconcile
 from tasks.session import Session
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What each step of this run works with."""
+
+    config: PipelineConfig
+    session: Session
+    lease: Lease
+    docs: Path | None = None
+    ahead: Ahead = field(default_factory=Ahead)
 
 
 @flow(name="ingestion", flow_run_name=run_name, persist_result=False)
@@ -33,18 +51,21 @@ def ingestion_flow(pipeline: str, as_of: datetime | None = None) -> list[str]:
     """
     config, session = begin_run(pipeline, as_of)
     docs = documenting.folder_of(load_settings().home, pipeline)
-    with session.hold("ingestion") as lease:
+    with (
+        session.hold("ingestion") as lease,
+        Ahead(partial(task_runner, config.runner), _workers(config, session)) as ahead,
+    ):
+        run = _Run(config, session, lease, docs, ahead)
         repairs = () if is_step() else reconcile(session).done
-        listings, decisions = list[Listing](), list[Decision | None]()
+        listings, new = list[Listing](), list[Decision]()
         for join, joining in zip(config.joins, config.suite.joins, strict=True):  # before the events that need them
             listings.append(ingestion.list_deliveries(join.source, session, joining.table))
-            decisions += [_ingest_joined(config, session, path, join, lease, docs) for path in listings[-1].ready]
+            new += _ingest_joined(run, listings[-1].ready, join)
         listings.append(ingestion.list_deliveries(config.source, session))
-        decisions += [_ingest_events(config, session, path, lease, docs) for path in listings[-1].ready]
+        new += _ingest_events(run, listings[-1].ready)
         if isinstance(config.labels, FolderLabels):
             listings.append(ingestion.list_deliveries(config.labels, session, "labels"))
-            decisions += [_ingest_labels(config, session, path, lease, docs) for path in listings[-1].ready]
-        new = [decision for decision in decisions if decision is not None]
+            new += _ingest_labels(run, listings[-1].ready, config.labels)
         index = _build_docs(docs) if new else None
     unsettled = tuple(name for listing in listings for name in listing.unsettled)
     left_out = {name: rule for listing in listings for name, rule in listing.left_out.items()}
@@ -54,61 +75,80 @@ def ingestion_flow(pipeline: str, as_of: datetime | None = None) -> list[str]:
     return [f"{decision.evidence['name']}: {decision.outcome}" for decision in new]
 
 
+def _workers(config: PipelineConfig, session: Session) -> int:
+    """Of people whom an older key named the tables tell: each delivery then waits for what those before it change."""
+    columns = [*config.columns, *(column for joining in config.suite.joins for column in joining.columns)]
+    return 1 if private.older_keys(session, columns, config.suite.protection) else config.runner.workers
+
+
 def _build_docs(docs: Path) -> str | None:
     with reporting.only_shown():
         return str(documenting.build_data_docs(docs))
     return None
 
 
-def _keep_docs(session: Session, delivery: Delivery, judged: Judged, docs: Path | None) -> None:
+def _keep_docs(run: _Run, delivery: Delivery, judged: Judged) -> None:
     with reporting.only_shown():
-        if docs is not None:
-            documenting.keep_validation(docs, delivery, judged, session.as_of)
+        if run.docs is not None:
+            documenting.keep_validation(run.docs, delivery, judged, run.session.as_of)
 
 
-def _ingest_joined(
-    config: PipelineConfig, session: Session, path: Path, join: Join, lease: Lease, docs: Path | None = None
-) -> Decision | None:
-    joining = join.joining(config.columns)
-    delivery = ingestion.keep_raw(session, path, joining.table)
-    if delivery is None:
-        return None
-    suite = join.suite(joining, config.privacy.protection, config.validation.engine)
-    judged = ingestion.judge_events(session, delivery, join.source, joining.columns, suite)
-    _keep_docs(session, delivery, judged, docs)
-    tables = batches.event_tables(judged, delivery, joining.columns, None, timedelta(0))
-    ingestion.publish_batch(session, delivery, tables, lease)
-    return ingestion.record_batch(session, delivery.batch_id)
+def _kept(session: Session, paths: Sequence[Path], kind: str) -> Iterator[Delivery]:
+    """The deliveries that are new, each kept as it is asked for; of one content the first."""
+    seen = set[str]()
+    for path in paths:
+        delivery = ingestion.keep_raw(session, path, kind)
+        if delivery is not None and delivery.batch_id not in seen:
+            seen.add(delivery.batch_id)
+            yield delivery
 
 
-def _ingest_events(
-    config: PipelineConfig, session: Session, path: Path, lease: Lease, docs: Path | None = None
-) -> Decision | None:
-    delivery = ingestion.keep_raw(session, path, "events")
-    if delivery is None:
-        return None
-    judged = ingestion.judge_events(session, delivery, config.source, config.columns, config.suite)
-    _keep_docs(session, delivery, judged, docs)
-    judged = releasing.find_replaced(session, delivery, judged, config.suite.corrections)
-    judged = watching.watch_delivery(
-        session, judged, config.columns, config.positive, config.validation.sentinel, config.drift.one_false_alarm_in
-    )
-    tables = batches.event_tables(judged, delivery, config.columns, config.positive, config.labels.delay)
-    ingestion.publish_batch(session, delivery, tables, lease)
-    return ingestion.record_batch(session, delivery.batch_id)
+def _ingest_joined(run: _Run, paths: Sequence[Path], join: Join) -> Iterator[Decision]:
+    session, joining = run.session, join.joining(run.config.columns)
+    suite = join.suite(joining, run.config.privacy.protection, run.config.validation.engine)
+    given: dict[str, Any] = {"source": join.source, "columns": joining.columns, "suite": suite}
+
+    def ingest(delivery: Delivery, examined: Examined | None) -> Decision:
+        judged = ingestion.judge_events(session, delivery, **given, examined=examined)
+        _keep_docs(run, delivery, judged)
+        tables = batches.event_tables(judged, delivery, joining.columns, None, timedelta(0))
+        return _publish(run, delivery, tables)
+
+    return starmap(ingest, run.ahead.in_turn(session, _kept(session, paths, joining.table), examine_delivery, given))
 
 
-def _ingest_labels(
-    config: PipelineConfig, session: Session, path: Path, lease: Lease, docs: Path | None = None
-) -> Decision | None:
-    delivery = ingestion.keep_raw(session, path, "labels")
-    if delivery is None or not isinstance(config.labels, FolderLabels):
-        return None
+def _ingest_events(run: _Run, paths: Sequence[Path]) -> Iterator[Decision]:
+    config, session = run.config, run.session
+    given: dict[str, Any] = {"source": config.source, "columns": config.columns, "suite": config.suite}
+
+    def ingest(delivery: Delivery, examined: Examined | None) -> Decision:
+        judged = ingestion.judge_events(session, delivery, **given, examined=examined)
+        _keep_docs(run, delivery, judged)
+        judged = releasing.find_replaced(session, delivery, judged, config.suite.corrections)
+        rules = config.validation.sentinel, config.drift.one_false_alarm_in
+        judged = watching.watch_delivery(session, judged, config.columns, config.positive, *rules)
+        tables = batches.event_tables(judged, delivery, config.columns, config.positive, config.labels.delay)
+        return _publish(run, delivery, tables)
+
+    return starmap(ingest, run.ahead.in_turn(session, _kept(session, paths, "events"), examine_delivery, given))
+
+
+def _ingest_labels(run: _Run, paths: Sequence[Path], labels: FolderLabels) -> Iterator[Decision]:
+    config, session = run.config, run.session
     identity = [column for column in config.columns if column.role == "id"]
-    judged = ingestion.judge_labels(session, delivery, config.labels, config.suite, identity)
-    _keep_docs(session, delivery, judged, docs)
-    judged = releasing.find_replaced(session, delivery, judged, config.suite.corrections)
-    names = (config.labels.id, config.labels.label, config.labels.known_at or batches.DELIVERED_AT)
-    tables = batches.late_label_tables(judged, delivery, names, config.positive)
-    ingestion.publish_batch(session, delivery, tables, lease)
-    return ingestion.record_batch(session, delivery.batch_id)
+    given: dict[str, Any] = {"labels": labels, "suite": config.suite, "identity": identity}
+
+    def ingest(delivery: Delivery, judged: Judged | None) -> Decision:
+        judged = judged or ingestion.judge_labels(session, delivery, **given)
+        _keep_docs(run, delivery, judged)
+        judged = releasing.find_replaced(session, delivery, judged, config.suite.corrections)
+        names = (labels.id, labels.label, labels.known_at or batches.DELIVERED_AT)
+        return _publish(run, delivery, batches.late_label_tables(judged, delivery, names, config.positive))
+
+    # What labels are held against is no earlier delivery of labels: the whole verdict is found out ahead.
+    return starmap(ingest, run.ahead.in_turn(session, _kept(session, paths, "labels"), ingestion.judge_labels, given))
+
+
+def _publish(run: _Run, delivery: Delivery, tables: Mapping[str, Any]) -> Decision:
+    ingestion.publish_batch(run.session, delivery, tables, run.lease)
+    return ingestion.record_batch(run.session, delivery.batch_id)

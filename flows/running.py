@@ -53,14 +53,14 @@ def _end_run(alerts: Alerts, session: Session) -> None:
 
 
 def task_runner(runner: Runner) -> TaskRunner[Any]:
-    """The runner for one training: the pipeline's file says so; a Dask cluster needs no other change."""
+    """The runner for one run: the pipeline's file says so; a Dask cluster needs no other change."""
     if runner.kind == "threads":
         return ThreadPoolTaskRunner(max_workers=runner.workers)
     if runner.kind == "processes":
         return ProcessPoolTaskRunner(max_workers=runner.workers)
     from prefect_dask import DaskTaskRunner
 
-    # Without an address the cluster lives as long as the search.
-    local = {"n_workers": runner.workers, "threads_per_worker": 1, "dashboard_address": None}
+    # Without an address the cluster lives as long as the run. With a limit it would write rows to a folder of its own.
+    local = {"n_workers": runner.workers, "threads_per_worker": 1, "dashboard_address": None, "memory_limit": 0}
     found: TaskRunner[Any] = DaskTaskRunner(address=runner.address, cluster_kwargs=None if runner.address else local)
     return found

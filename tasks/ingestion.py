@@ -27,7 +27,7 @@ from tasks.core.printable import printable
 from tasks.core.results import Decision
 from tasks.core.rows import refuse_unusable, shape_faults, time_faults
 from tasks.core.schema_changes import columns_before
-from tasks.reading import accepted_before, evaluated_in, examine, standing
+from tasks.reading import Examined, accepted_before, evaluated_in, examine, standing
 from tasks.retrying import STEP
 from tasks.session import Session
 
@@ -74,15 +74,18 @@ def judge_events(
     source: Any,
     columns: Sequence[Column],
     suite: Suite,
+    examined: Examined | None = None,
 ) -> Judged:
     """Judge a delivery of rows beside what was accepted before; an unreadable one is refused whole, as a result.
 
-    Joined sources are judged as events are, with their own columns.
+    Joined sources are judged as events are, with their own columns. `examined`: what was found out of it ahead.
     """
     before = columns_before(session.store.read("batches"), delivery.kind)
-    examined = examine(session, delivery, source, columns, suite, before)
+    if examined is None or examined.rejected is not None:  # how a refusal is told depends on what came before
+        examined = examine(session, delivery, source, columns, suite, before)
     if examined.rejected is not None or examined.frame is None:
         return batches.unreadable(*(examined.rejected or ("unusable", "it was not read")))
+    fault_point("ingestion.validated")
     frame, faults, again = examined.frame, dict(examined.faults), list(examined.again)
     known = accepted_before(session, frame[ROW_ID], delivery, suite)
     if known.any():

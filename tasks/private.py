@@ -31,9 +31,13 @@ def protect(
     the tables, so that labels find their events and nothing is taken in twice after the keys have changed.
     """
     frame = protection.protect(typed, columns, session.keys)
-    if protection.names(columns):
-        for key in session.keys.ids[1:]:
-            older = protection.protect(typed, columns, session.keys, key)
-            before = accepted(older) & ~accepted(frame)
-            frame = frame.where(~before, older) if before.any() else frame
+    for key in older_keys(session, columns, protection):
+        older = protection.protect(typed, columns, session.keys, key)
+        before = accepted(older) & ~accepted(frame)
+        frame = frame.where(~before, older) if before.any() else frame
     return frame
+
+
+def older_keys(session: Session, columns: Sequence[Column], protection: Protection) -> Sequence[str]:
+    """The ids of keys by which people in these columns may be known still; which ones are, the tables tell."""
+    return session.keys.ids[1:] if protection.names(columns) else ()

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from tasks import private
 from tasks.adapters import expectations
 from tasks.adapters.expectations import Validation
-from tasks.adapters.faults import fault_point
 from tasks.core import batches, corrections, schema_changes
 from tasks.core.batches import Delivery, Suite
 from tasks.core.columns import Column, Converted, convert, delivered
@@ -67,7 +66,6 @@ def examine(
             answer = _validated(session, frame, read.again, columns, suite)
     except DataRejected as error:
         return Examined(rejected=(error.rule, str(error)))
-    fault_point("ingestion.validated")
     return Examined(frame, faults, answer, looking.result(), read.columns, len(frame), list(read.again))
 
 

@@ -55,6 +55,11 @@ class Session:
         """The present, which a replay of the past is behind: later than this nothing can have happened."""
         return max(self.as_of, self.clock())
 
+    def for_reading(self) -> "Session":
+        """What reading and validating a delivery needs, wherever it is done: no leases, and this process's clock."""
+        now = self.now
+        return Session(self.store, "", self.as_of, self.run_id, lambda: now, self.keys)
+
     @property
     def pipeline(self) -> str:
         """The pipeline's name."""

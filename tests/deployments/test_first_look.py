@@ -44,12 +44,12 @@ def ingest(tmp_path, monkeypatch):
     def run(config):
         with session.leases.hold("ingestion/trial", "run") as lease:
             listed = flow.ingestion.list_deliveries(config.source, session)
-            done = [flow._ingest_events(config, session, path, lease) for path in listed.ready]
+            done = list(flow._ingest_events(mine := flow._Run(config, session, lease), listed.ready))
             if isinstance(config.labels, FolderLabels):
                 listed = flow.ingestion.list_deliveries(config.labels, session)
-                done += [flow._ingest_labels(config, session, path, lease) for path in listed.ready]
+                done += flow._ingest_labels(mine, listed.ready, config.labels)
         assert _check_batches(session) == []
-        return [one.evidence for one in done if one is not None], store
+        return [one.evidence for one in done], store
 
     return run
 

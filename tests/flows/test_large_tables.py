@@ -89,7 +89,7 @@ def ingested(folder, told=PIPELINE, deliveries=DELIVERIES):
     for number, table in enumerate(deliveries):
         pq.write_table(table, folder / f"{number}.parquet")
         with session.leases.hold("ingestion/trial", "run") as lease:
-            flow._ingest_events(config, session, folder / f"{number}.parquet", lease)
+            list(flow._ingest_events(flow._Run(config, session, lease), [folder / f"{number}.parquet"]))
     tables = {name: store.read(name) for name in ("events", "labels", "quarantine", "batches")}
     return tables, [(one.decision.outcome, one.decision.reason) for one in session.journal.entries()]
 

@@ -85,9 +85,8 @@ class Place:
     def take(self):
         self.later()
         with self.session.leases.hold("ingestion/trial", "run") as lease:
-            done = [flow._ingest_events(self.config, self.session, p, lease)
-                    for p in flow.ingestion.list_deliveries(self.config.source, self.session).ready]  # fmt: skip
-        return [one for one in done if one is not None]
+            ready = flow.ingestion.list_deliveries(self.config.source, self.session).ready
+            return list(flow._ingest_events(flow._Run(self.config, self.session, lease), ready))
 
     def release(self, what, who="Ada", why="the scale was mended"):
         self.later()

@@ -1,12 +1,14 @@
 """A flow's run begins in one way: a process that is ready for its vendors, the pipeline, and a session of this run."""
 
 import gc
+import logging
 import subprocess
 import sys
 from types import SimpleNamespace
 
 import pytest
 
+from config.runners import Dask
 from config.settings import PROJECT
 from flows import running
 from tasks.adapters.processes import GARBAGE
@@ -45,3 +47,10 @@ def test_every_flow_begins_like_that():
     texts = {name: (PROJECT / "flows" / f"{name}.py").read_text(encoding="utf-8") for name in FLOWS}
     assert {name for name, text in texts.items() if "open_pipeline" in text} == {"running"}
     assert {name for name, text in texts.items() if "\n@flow" in text and "= begin_run(pipeline" not in text} == set()
+
+
+def test_a_cluster_of_our_own_writes_no_rows_to_the_disk_when_memory_is_short():
+    from distributed.worker_memory import parse_memory_limit
+
+    limit = running.task_runner(Dask()).cluster_kwargs["memory_limit"]
+    assert parse_memory_limit(limit, 1, 1, logger=logging.getLogger("dask")) is None

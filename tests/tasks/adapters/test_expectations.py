@@ -1,5 +1,7 @@
 """The suite fails closed: no rows or a column without values never pass, and a rule that crashed says nothing."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -160,6 +162,15 @@ def test_answers_hold_no_values_of_cells():
 def test_rules_of_one_name_add_their_rows_up():
     low = rule("ExpectColumnValuesToBeBetween", column="age", min_value=21)
     assert sorted(validate(rows(), [BETWEEN, low]).rows[low.rule]) == [10, 14, 15]
+
+
+def test_deliveries_that_are_validated_at_the_same_time_get_their_own_answers():
+    """The newest context is everybody's current one; each validation works through the one that it has made."""
+    frames, suite = [rows(6 + count) for count in range(16)], [*always(COLUMNS), BETWEEN]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda frame: validate(frame, suite), frames))
+    assert [one.rows for one in found] == [{BETWEEN.rule: list(frame.index[4:])} for frame in frames]
+    assert found == [validate(frame, suite) for frame in frames]
 
 
 def test_a_name_that_is_no_expectation_is_refused_with_the_file():
