@@ -154,3 +154,21 @@ def test_whoever_reads_a_damaged_table_says_so_and_moves_nothing(ground, ask, ta
     assert registry.aliases(PIPELINE) == before
     assert len(registry.every_version(PIPELINE)) == versions, "nothing is trained that nobody could judge"
     assert not list((ground.home / "logs").glob("crash-*"))
+
+
+@pytest.mark.parametrize(
+    ("table", "missing"), [("events", "werepublished"), ("batches", "wasneverpublished"), ("decisions", "")]
+)
+def test_without_a_backup_an_empty_newest_commit_is_moved_away_and_what_is_missing_is_told(
+    ground, ask, tmp_path, table, missing
+):
+    newest = commits(ground.session(SECOND).store.folder / table)[-1]
+    cut(newest, EMPTY)
+    status, said = ask(*COMMANDS["verify"])
+    assert status == 1
+    assert "movethatfileaway" in said
+    newest.rename(tmp_path / newest.name)
+    ask(*COMMANDS["run reconciliation"])  # what was decided last and never sent is decided and sent again
+    status, said = ask(*COMMANDS["verify"])
+    assert status == bool(missing), said
+    assert missing in said

@@ -27,12 +27,12 @@ def unreadable(uri: str, error: Exception, action: str = "read") -> ServerUnavai
     return damaged(uri, cause)
 
 
-def damaged(uri: str, what: str) -> ArtefactMismatch:
-    """The error for a table of which a file is not what it was."""
+def damaged(uri: str, what: str, otherwise: str = "") -> ArtefactMismatch:
+    """The error for a table of which a file is not what it was; `otherwise`: what helps where there is no backup."""
     again = "" if uri.endswith("/decisions") else ", or ingest again from the raw deliveries beside it"
     return ArtefactMismatch(
         f"Table {uri} could not be read ({what}): a file is missing or damaged. Nothing is decided on what is left. "
-        f"Restore the folder from a backup{again}."
+        f"Restore the folder from a backup{again}.{otherwise}"
     )
 
 

@@ -25,8 +25,9 @@ def commit(table, number):
 @pytest.mark.parametrize("content", [b"", b"\n", b"{}", b"[]", b"null", b"3", b'{"hello": 1}', b"\xff"])
 def test_delta_rs_itself_misses_an_empty_commit_and_a_foreign_one_and_here_both_are_refused(table, content):
     commit(table, 44).write_bytes(content)
-    with pytest.raises(ArtefactMismatch, match=r"could not be read \(.*_delta_log.*Restore the folder from a backup"):
+    with pytest.raises(ArtefactMismatch, match=r"could not be read \(.*_delta_log.*Restore the folder from a") as told:
         tables.open_table(str(table))
+    assert ("move that file away" in str(told.value)) or content.strip() not in {b"", b"{}", b'{"hello": 1}'}
     assert tables.open_table(str(table), 43).count() == 86, "older versions are sound"
 
 
@@ -38,8 +39,9 @@ def test_what_no_checkpoint_holds_is_looked_at_and_what_one_does_may_be_gone(tab
         else:
             sound = commit(table, number).read_bytes()
             commit(table, number).write_bytes((b"", b"3", b"[]")[number % 3])  # delta-rs asks the checkpoint instead
-            with pytest.raises(ArtefactMismatch, match=f"{number:020}.json"):
+            with pytest.raises(ArtefactMismatch, match=f"{number:020}.json") as told:
                 tables.open_table(str(table))
+            assert "newest" not in str(told.value)
             commit(table, number).write_bytes(sound)
     assert tables.open_table(str(table)).count() == 88
 
