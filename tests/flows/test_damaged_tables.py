@@ -7,7 +7,10 @@ import json
 import re
 import shutil
 import sys
+from contextlib import ExitStack
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from unittest import mock
 
 import pyarrow as pa
@@ -15,8 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmarks.ground import PIPELINE, SECOND
-from deployments import cli
-from deployments.commands import runs
+from deployments import cli, commands
 from tasks.adapters import registry
 from tasks.adapters.store import tables
 
@@ -110,7 +112,11 @@ CASES = [
 
 @pytest.fixture
 def ground(whole):
-    with whole.inside(), mock.patch.object(runs, "connect"):
+    """The home of a pipeline in which a breach was answered; the commands ask for no server."""
+    rooms = [import_module(f"deployments.commands.{one.name}") for one in iter_modules(commands.__path__)]
+    with whole.inside(), ExitStack() as patched:
+        for room in (one for one in rooms if hasattr(one, "connect")):
+            patched.enter_context(mock.patch.object(room, "connect"))
         whole.restore("breached")
         for folder in ("in", "labels"):
             (whole.home / folder).mkdir()

@@ -180,7 +180,7 @@ def test_it_follows_promotions_and_rollbacks_and_outlives_mlflow(ground, trackin
         assert served.one().json()["model_version"] == 2
         told = taken_back(ground, tracking[0])  # MLflow hangs, and of Prefect there is no server at all
         assert told.startswith("Version 1 is champion again; version 2 stepped down. MLflow does not answer")
-        wait_until(lambda: served.ready()["version"] == 1, 10)
+        wait_until(lambda: served.ready()["version"] == 1, 60)
         with server(ground, tracking[0]) as again:
             assert again.ready()["version"] == 1
     finally:
