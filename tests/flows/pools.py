@@ -2,7 +2,7 @@
 
 import importlib
 import multiprocessing
-import time
+import threading
 import weakref
 from collections.abc import Mapping
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -34,14 +34,14 @@ class Unpacked(Future[Any]):
 
 @dataclass
 class Pool:
-    """A task runner of so many workers; `slow` deliveries take so many seconds longer, `failing` ones end so.
+    """A task runner of so many workers; deliveries `after` others wait for their answers, `failing` ones end so.
 
     `held`: at each asking, how many deliveries are asked about or their answers in memory, this one among them.
     """
 
     kind: str = "threads"
     workers: int = 2
-    slow: Mapping[str, float] = field(default_factory=dict)
+    after: Mapping[str, str] = field(default_factory=dict)
     failing: Mapping[str, Exception] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     answered: list[str] = field(default_factory=list)
@@ -50,6 +50,9 @@ class Pool:
     ended: int = 0
     _waiting: int = 0
     _answers: "list[weakref.ref[Any]]" = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._after = {name: threading.Event() for name in self.after}
 
     def __call__(self, _runner: Any) -> "Pool":
         return self
@@ -82,11 +85,15 @@ class Pool:
         return future
 
     def _here(self, task: Any, parameters: dict[str, Any], name: str) -> Any:
-        time.sleep(self.slow.get(name, 0))
+        if name in self.after and not self._after[name].wait(300):
+            raise TimeoutError(f"{self.after[name]} was not answered while {name} waited for it")
         if name in self.failing:
             raise self.failing[name]
         found = task.fn(**parameters)
         self.answered.append(name)
+        for waiting, other in self.after.items():
+            if other == name:
+                self._after[waiting].set()
         return found
 
     def _note(self, future: "Future[Any]") -> None:

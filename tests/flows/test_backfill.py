@@ -243,7 +243,7 @@ def test_processes_give_it_too(one_by_one, tmp_path):
 
 
 def test_a_slow_first_delivery_is_waited_for(one_by_one, tmp_path):
-    pool = Pool(slow={"jan.csv": 3})
+    pool = Pool(after={"jan.csv": "bad.csv"})
     home = Home(tmp_path / "home", pool).declare()
     home.put(deliveries())
     home.ingest()
