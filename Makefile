@@ -7,6 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 export DO_NOT_TRACK := true
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Hundreds of our processes are short: without bytecode each compiles all of the project anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help setup demo up down test lint bench lock
 

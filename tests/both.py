@@ -2,8 +2,8 @@
 
     python -m tests.both [options of pytest]
 
-The end-to-end tests run in a process of their own, whose output follows when the others are done. Exit status: the
-first that is not 0.
+The end-to-end tests run in a process of their own, whose output follows when the others are done; those are dealt out,
+file by file, to as many processes as there are processors. Exit status: the first that is not 0.
 """
 
 import subprocess
@@ -15,6 +15,7 @@ from pathlib import Path
 from config.settings import PROJECT
 
 _PYTEST = [sys.executable, "-m", "pytest", *sys.argv[1:]]
+_DEALT_OUT = ["-n", "logical", "--maxprocesses", "4", "--dist", "loadfile"]  # each takes 1 GB
 
 
 def main() -> int:
@@ -24,7 +25,7 @@ def main() -> int:
             servers = subprocess.Popen([*_PYTEST, "-m", "e2e"], cwd=PROJECT, stdout=output, stderr=output)
         try:
             _say("All tests but the end-to-end ones; those run meanwhile, and their output follows.")
-            rest = subprocess.run([*_PYTEST, "-m", "not e2e"], cwd=PROJECT, check=False).returncode
+            rest = subprocess.run([*_PYTEST, "-m", "not e2e", *_DEALT_OUT], cwd=PROJECT, check=False).returncode
             _say("The end-to-end tests, on real servers:")
             _follow(told, servers)
         except KeyboardInterrupt:
