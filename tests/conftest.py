@@ -15,7 +15,14 @@ collect_garbage_rarely()  # as our own processes do
 settings.register_profile("keepfit", deadline=None)
 settings.load_profile("keepfit")
 
+_LENGTHS = {"chicago": 1, "bikes": 2, "demo": 3}  # of the scenarios that play meanwhile (tests/e2e/early.py), in order
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The loop comes late: its longest scenarios play while the other tests run (see tests/e2e/early.py)."""
-    items.sort(key=lambda item: ("benchmarks" in item.path.parts and "e2e" in item.keywords, "e2e" in item.keywords))
+    """Tests of a long scenario come when it has played: after those that need none, the longest last."""
+
+    def order(item: pytest.Item) -> tuple[bool, int]:
+        played = (_LENGTHS.get(name, 0) for name in getattr(item, "fixturenames", ()))
+        return "e2e" in item.keywords, max(played, default=0)
+
+    items.sort(key=order)
