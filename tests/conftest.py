@@ -19,10 +19,11 @@ _LENGTHS = {"chicago": 1, "bikes": 2, "demo": 3}  # of the scenarios that play m
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of a long scenario come when it has played: after those that need none, the longest last."""
+    """Tests of a long scenario come when it has played: the longest last, and then benchmarks."""
 
     def order(item: pytest.Item) -> tuple[bool, int]:
         played = (_LENGTHS.get(name, 0) for name in getattr(item, "fixturenames", ()))
-        return "e2e" in item.keywords, max(played, default=0)
+        longest = len(_LENGTHS) + 1 if "benchmarks" in item.path.parts else max(played, default=0)
+        return "e2e" in item.keywords, longest
 
     items.sort(key=order)

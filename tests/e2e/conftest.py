@@ -69,7 +69,7 @@ def clean_environment(home: Path) -> dict[str, str]:
 
 def keepfit(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*KEEPFIT, *arguments], cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=2400, check=False
+        [*KEEPFIT, *arguments], cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=3000, check=False
     )
 
 
