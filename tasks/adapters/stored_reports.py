@@ -35,11 +35,19 @@ def distrust() -> None:
         return project
 
     def reload_snapshot(self: "LocalState", project: Any, snapshot_id: UUID, skip_errors: bool = True) -> None:  # noqa: ARG001, FBT
+        # Read aside and shown when it is sound, as another dictionary: requests loop over the reports meanwhile.
+        others = {known: one for known, one in self.snapshots.get(project.id, {}).items() if known != snapshot_id}
+        alone = type(self)(self.path, None)
+        alone.snapshots = {project.id: {}}
         try:
-            read_snapshot(self, project, snapshot_id, skip_errors=False)
-            _check_snapshot(self, project.id, snapshot_id)
+            read_snapshot(alone, project, snapshot_id, skip_errors=False)
+            snapshot = alone.snapshots[project.id][snapshot_id]
+            _check_snapshot(alone, snapshot)
+            for callback in self.callbacks:
+                callback(project.id, snapshot_id, snapshot)
+            self.snapshots[project.id] = others | {snapshot_id: snapshot}
         except Exception as error:  # noqa: BLE001 - as above
-            self.snapshots[project.id].pop(snapshot_id, None)
+            self.snapshots[project.id] = others
             _left_out(f"{project.id}/{base.SNAPSHOTS}/{snapshot_id}.json", error)
 
     base.load_project, base.LocalState.reload_snapshot = load_project, reload_snapshot
@@ -53,16 +61,13 @@ def _check_project(project: Any, path: str) -> None:
     _sendable([project.name, project.description])
 
 
-def _check_snapshot(state: "LocalState", project_id: UUID, snapshot_id: UUID) -> None:
+def _check_snapshot(alone: "LocalState", snapshot: Any) -> None:
     """Refuse what the list of a project's reports, or the lines of its dashboard, would fail with."""
     from evidently.ui.service.storage.local import InMemoryDataStorage
 
-    snapshot = state.snapshots[project_id][snapshot_id]
     _comparable(snapshot.timestamp)
     _sendable([snapshot.name, snapshot.tags, snapshot.metadata])
-    alone = type(state)(state.path, None)
-    alone.snapshots = {project_id: {snapshot_id: snapshot}}
-    InMemoryDataStorage(state.path, alone)
+    InMemoryDataStorage(alone.path, alone)
 
 
 def _comparable(moment: datetime | None) -> None:
