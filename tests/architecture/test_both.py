@@ -23,12 +23,13 @@ def test_rest():
 FEW = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "-p xdist -p pytest_timeout"}
 
 
-@pytest.mark.parametrize(("servers", "rest"), [(True, True), (True, False), (False, True)])
+@pytest.mark.parametrize("servers", [True, False])
+@pytest.mark.parametrize("rest", [True, False])
 def test_a_half_that_fails_is_shown_and_fails_the_whole(tmp_path, servers, rest):
     (tmp_path / "test_halves.py").write_text(HALVES.format(servers=servers, rest=rest))
     command = [sys.executable, "-m", "tests.both", "-c", str(PROJECT / "pyproject.toml"), "-v", str(tmp_path)]
     ran = subprocess.run(
-        command, cwd=PROJECT, env=os.environ | FEW, capture_output=True, text=True, timeout=600, check=False
+        command, cwd=PROJECT, env=os.environ | FEW, capture_output=True, text=True, timeout=120, check=False
     )
     assert (ran.returncode == 0) == (servers and rest), ran.stdout + ran.stderr
     assert f"test_servers {'PASSED' if servers else 'FAILED'}" in ran.stdout

@@ -20,7 +20,7 @@ def lint(folder):
     environment = {**os.environ, "PYTHONPATH": str(folder)}
     command = [sys.executable, "-c", program, "--no-cache", "--config", str(folder / "pyproject.toml")]
     return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=900
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=300
     )
 
 

@@ -28,7 +28,7 @@ def loaded_by(*modules):
     lines = "".join(f"import {module}\n" for module in modules)
     program = f"import json, sys\n{lines}print(json.dumps(sorted({{name.split('.')[0] for name in sys.modules}})))"
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, check=True, timeout=900
+        [sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, check=True, timeout=300
     )
     return set(json.loads(done.stdout.splitlines()[-1]))
 

@@ -14,6 +14,7 @@ from config.settings import PROJECT
 
 @pytest.mark.e2e
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_tiny_cycle_on_both_sides_gives_the_same_predictions_and_a_table():
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("KEEPFIT_", "PREFECT_", "MLFLOW_"))}
     command = [sys.executable, "-m", "benchmarks", "--only", "cycle", "--quick", "--rows", "2000"]

@@ -22,7 +22,7 @@ def keepfit(*arguments, home, **variables):
         env=clean | {"KEEPFIT_HOME": str(home), "NO_COLOR": "1", "COLUMNS": "160"} | variables,
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=120,
         check=False,
     )
 

@@ -66,7 +66,7 @@ def live(folder: Path) -> dict[str, Any]:
         replayed = keepfit(environment, "replay", "bikes", "--here", *when)
         assert replayed.returncode == 0, replayed.stdout + replayed.stderr
         measured = subprocess.run(
-            [sys.executable, "-c", MEASURE], env=environment, capture_output=True, text=True, timeout=900, check=False
+            [sys.executable, "-c", MEASURE], env=environment, capture_output=True, text=True, timeout=300, check=False
         )
         assert measured.returncode == 0, measured.stderr
         verified = keepfit(environment, "verify", "bikes")

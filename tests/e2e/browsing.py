@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from tests.e2e.needs import is_missing
 
-PATIENCE = 180_000
+PATIENCE = 60_000
 """Milliseconds to wait for anything to appear: pages of a busy machine take their time."""
 LARGEST_PICTURE = 200 * 1024
 _NAMES = ("chromium", "chromium-browser", "google-chrome")

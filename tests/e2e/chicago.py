@@ -73,7 +73,7 @@ def live(folder: Path) -> dict[str, Any]:
             }.items()
         }
         looked = subprocess.run(
-            [sys.executable, "-c", LOOK], env=environment, capture_output=True, text=True, timeout=900, check=False
+            [sys.executable, "-c", LOOK], env=environment, capture_output=True, text=True, timeout=300, check=False
         )
     finally:
         assert keepfit(environment, "down").returncode == 0

@@ -52,7 +52,7 @@ class Demo:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=120,
             check=True,
         )
         found: list[dict[str, Any]] = json.loads(ran.stdout)
@@ -67,10 +67,12 @@ def clean_environment(home: Path) -> dict[str, str]:
     return kept | {"KEEPFIT_HOME": str(home), "COLUMNS": "160"}
 
 
-def keepfit(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+def keepfit(environment: dict[str, str], *arguments: str, patience: int = 900) -> subprocess.CompletedProcess[str]:
+    """A command in a process of its own; `patience`: after how many seconds it hangs."""
     return subprocess.run(
-        [*KEEPFIT, *arguments], cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=3000, check=False
-    )
+        [*KEEPFIT, *arguments], cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=patience,
+        check=False,
+    )  # fmt: skip
 
 
 class DemoStack:
@@ -89,7 +91,7 @@ class DemoStack:
         canaries.plant(self.home, self.pipelines)
         up = keepfit(self.environment, "up", "--detach")
         assert up.returncode == 0, up.stdout + up.stderr
-        ran = keepfit(self.environment, "demo", "--exit")
+        ran = keepfit(self.environment, "demo", "--exit", patience=3000)  # 18 months beside all other tests
         found = stack_addresses(self.home)
         prefect, output = found["prefect"].removesuffix("/api"), ran.stdout + ran.stderr
         return Demo(self.home, prefect, found["mlflow"], found["evidently"], output, ran.returncode, self.environment)
@@ -113,12 +115,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     folder = TemporaryDirectory(prefix="keepfit-e2e-")
     session.config.add_cleanup(folder.cleanup)
     stack = session.stash[_STACK] = DemoStack(Path(folder.name) / "demo")
-    plays = {
-        "demo": stack.play,
-        "bikes": lambda: bikes.live(Path(folder.name) / "bikes"),
-        "chicago": lambda: chicago.live(Path(folder.name) / "chicago"),
-    }
-    early.begin(session, plays)
+    home = Path(folder.name)
+    plays = (lambda: chicago.live(home / "chicago"), lambda: bikes.live(home / "bikes"), stack.play)
+    early.begin(session, dict(zip(early.SCENARIOS, plays, strict=True)))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

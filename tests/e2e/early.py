@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+SCENARIOS = ("chicago", "bikes", "demo")
+"""By the names of their fixtures, the longest last."""
+
 _BEGUN = pytest.StashKey[dict[str, "Future[Any]"]]()
 
 
@@ -17,6 +20,13 @@ def begin(session: pytest.Session, scenarios: dict[str, Callable[[], Any]]) -> N
     asked = {name for item in session.items for name in getattr(item, "fixturenames", ())}
     pool = ThreadPoolExecutor(max_workers=max(1, len(scenarios)), thread_name_prefix="scenario")
     session.stash[_BEGUN] = {name: pool.submit(play) for name, play in scenarios.items() if name in asked}
+
+
+def place(item: pytest.Item) -> int:
+    """Where a test stands among the others: behind those that need no scenario, and the longest that it needs."""
+    return max(
+        (1 + SCENARIOS.index(name) for name in getattr(item, "fixturenames", ()) if name in SCENARIOS), default=0
+    )
 
 
 def outcome(session: pytest.Session, name: str) -> Any:

@@ -74,7 +74,7 @@ def _run(*command: object) -> None:
     prefix = ["runuser", "-u", _USER, "--"] if os.geteuid() == 0 else []
     done = subprocess.run(
         [*prefix, *map(str, command)], cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, timeout=600, check=False,
+        stderr=subprocess.STDOUT, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
 

@@ -124,7 +124,7 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 
 def _until_healthy(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
         try:
             with _NO_PROXY.open(url, timeout=2) as answer:

@@ -18,7 +18,7 @@ from config.settings import PROJECT, stack_addresses
 from tasks.adapters.store import Store
 from tests.e2e.stacks import stack
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 RUNNERS = {
     "one": "{kind: threads, workers: 1}", "threads": "{kind: threads}", "processes": "{kind: processes}",

@@ -17,7 +17,7 @@ from config.settings import PROJECT
 from tasks.adapters.store import Store
 from tests.e2e.conftest import KEEPFIT, Demo, keepfit
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900, func_only=True)]
 _FILE = """
 pipeline: parcels
 problem: binary
@@ -163,7 +163,7 @@ def test_ctrl_c_ends_a_run_with_one_word_and_the_next_run_loses_nothing(parcels:
     process = stopped_at(parcels, "ingestion.staged")
     os.killpg(process.pid, signal.SIGINT)
     os.killpg(process.pid, signal.SIGCONT)
-    output, errors = process.communicate(timeout=600)
+    output, errors = process.communicate(timeout=120)
     assert process.returncode == 130, output + errors
     assert "Traceback" not in output + errors
     assert "interrupted" in errors

@@ -21,7 +21,7 @@ from tests.e2e.browsing import LARGEST_PICTURE, PATIENCE, Visitor, chromium
 from tests.e2e.conftest import Demo, keepfit
 from tests.e2e.leaks import found_in, identities, leaks
 
-pytestmark = [pytest.mark.e2e, pytest.mark.browser]
+pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.timeout(1800, func_only=True)]
 LAST = "2025-07-01"
 PARAMETERS = {
     "pipeline": "Name of the pipeline, as its file in config/pipelines is called.",
@@ -122,11 +122,11 @@ def test_a_run_started_from_the_form_completes_on_the_worker_and_tells_its_story
     run = submitted(visitor)
     page.get_by_text("View run").first.dispatch_event("click")  # the note slides in and out: a pointer would miss it
     try:
-        expect(page).to_have_url(re.compile(f"/runs/flow-run/{run}"), timeout=PATIENCE)
+        expect(page).to_have_url(re.compile(f"/runs/flow-run/{run}"), timeout=15_000)
     except AssertionError:  # on a slow machine it was gone before it heard the click; the tab lists the run, too
         page.locator(f"a[href*='/runs/flow-run/{run}']").first.click()
     expect(page).to_have_url(re.compile(f"/runs/flow-run/{run}"))
-    expect(page.get_by_text("Completed", exact=True).first).to_be_visible(timeout=900_000)
+    expect(page.get_by_text("Completed", exact=True).first).to_be_visible(timeout=300_000)
     visitor.sees(f"subscriptions as of {LAST} 00:00", "Work Pool")
     known = httpx.get(f"{demo.prefect}/api/flow_runs/{run}", trust_env=False).json()
     assert known["work_pool_name"] == "keepfit"
@@ -145,7 +145,7 @@ def submitted(visitor: Visitor) -> str:
     told = ""
     for _ in range(5):
         try:
-            with page.expect_response(lambda answer: "create_flow_run" in answer.url, timeout=PATIENCE / 9) as answered:
+            with page.expect_response(lambda answer: "create_flow_run" in answer.url, timeout=PATIENCE / 3) as answered:
                 page.get_by_role("button", name="Submit").click()
         except NothingCame:
             continue
@@ -307,7 +307,7 @@ def approve_in_the_form(visitor: Visitor, prefect: str, number: str, pictures: P
     kept(visitor, "prefect-approval", pictures)
     run = submitted(visitor)
     visitor.go(f"{prefect}/runs/flow-run/{run}", until="approval")
-    expect(page.get_by_text("Completed", exact=True).first).to_be_visible(timeout=900_000)
+    expect(page.get_by_text("Completed", exact=True).first).to_be_visible(timeout=300_000)
     page.get_by_text("Artifacts", exact=True).click()
     visitor.sees(f"Ada Lovelace said approve to decision {number}: promoted.")
     visitor.read()

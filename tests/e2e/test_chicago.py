@@ -12,7 +12,7 @@ from tests.e2e import early
 from tests.e2e.chicago import TRIPS
 from tests.real_data import real_file
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(1800, func_only=True)]
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from config.settings import PROJECT
 from tests.e2e.conftest import Demo
 from tests.e2e.postgres import Postgres, postgres
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900, func_only=True)]
 
 LAG = timedelta(hours=1)
 TOGETHER = 50

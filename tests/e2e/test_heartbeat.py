@@ -18,7 +18,7 @@ from deployments.render import WORK_POOL, deployments
 from tests.e2e.conftest import clean_environment, keepfit
 from tests.e2e.servers import hung, prefect_server, process_worker
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 NAME, PERIOD = "subscriptions", 6.0
 
@@ -51,7 +51,7 @@ class Watched:
 
     def is_alive(self):
         """Wait for a sign of life that is young enough."""
-        self.until(0, 300, rf"{NAME}: reconciliation: pass: \d+ s ago")
+        self.until(0, 90, rf"{NAME}: reconciliation: pass: \d+ s ago")
 
 
 def reasons(told):

@@ -44,7 +44,7 @@ def asked(url: str) -> Any:
 
 def until_shown(url: str, project: str, report: str, after: str) -> None:
     """Wait for a report: what was changed before it has been read then, because changes are taken up in their order."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 20
     while report not in {one["id"] for one in asked(f"{url}/api/projects/{project}/reports")}:
         assert time.monotonic() < deadline, f"the server no longer sees what is published: {after}"
         time.sleep(0.05)

@@ -14,7 +14,7 @@ from tests.e2e.kills.scenarios import DELIVERED_DAYS, Seen, name_of
 from tests.e2e.kills.world import BAD_ROWS, ROWS_PER_DAY, World
 from tests.e2e.stacks import stack
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
 AT_THE_SAME_TIME = 3
 TERMINATED = ("ingestion.staged", "training.trial_done", "promotion.judged", "scoring.predicted", "monitoring.measured")

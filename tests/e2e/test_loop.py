@@ -9,7 +9,7 @@ import yaml
 
 from tests.e2e.conftest import Demo, keepfit
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200, func_only=True)]
 
 
 def test_the_demo_decides_as_the_truth_says(demo: Demo) -> None:

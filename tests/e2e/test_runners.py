@@ -16,7 +16,7 @@ import pytest
 from config.settings import PROJECT
 from tests.e2e.conftest import Demo
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900, func_only=True)]
 
 PIPELINE = """
 pipeline: {name}
@@ -73,7 +73,7 @@ def test_threads_processes_and_dask_find_the_same_candidate(demo: Demo, tmp_path
     script.write_text(SCRIPT)
     environment = demo.environment | {"KEEPFIT_PIPELINES_DIR": str(tmp_path / "pipelines"), "PYTHONPATH": str(PROJECT)}
     command = [sys.executable, str(script), *(f"houses-{kind}" for kind in KINDS)]
-    ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1800, check=False)
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     told = [line for line in ran.stdout.splitlines() if line.startswith("houses")]
     assert told == [f"houses-{kind}: ['houses.csv: accepted'] (1, 'promoted')" for kind in KINDS]

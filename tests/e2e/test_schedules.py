@@ -68,7 +68,7 @@ def runs(client, name):
     return client.read_flow_runs(deployment_filter=mine)
 
 
-def completed(client, name, at_least, within=600.0):
+def completed(client, name, at_least, within=120.0):
     """Completed runs of a deployment, waiting for so many of them."""
     deadline = time.monotonic() + within
     while True:
@@ -93,7 +93,7 @@ def prefect_deploy(client, home, *pipelines):
         env=prefect_environment(home, str(client.api_url)),
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=180,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

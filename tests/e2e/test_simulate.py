@@ -12,7 +12,7 @@ import yaml
 from config.settings import PROJECT
 from tests.e2e.conftest import Demo
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(1800, func_only=True)]
 
 FILE = PROJECT / "config" / "pipelines" / "subscriptions.yaml"
 COMMAND = ("simulate", "subscriptions", "--every", "30d", "--from", "2024-12-01", "--to", "2025-07-01")

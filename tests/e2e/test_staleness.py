@@ -5,7 +5,7 @@ import pytest
 
 from tests.e2e.conftest import Demo
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(1800, func_only=True)]
 
 
 def test_the_retraining_that_answered_the_declared_change_was_better_and_old_models_are_shown(demo: Demo) -> None:

@@ -13,7 +13,7 @@ from tests.e2e import canaries
 from tests.e2e.conftest import Demo
 from tests.e2e.leaks import stands_in
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200, func_only=True)]
 MAY_HOLD = ("sample", "store/subscriptions/raw")
 """What the source itself holds, and the kept deliveries: private folders."""
 

@@ -21,7 +21,7 @@ from tasks.reconciliation import reconcile
 from tests.flows.faults import each_failure
 from tests.tasks.test_promotion import registered_file
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 WEDNESDAY = datetime(2026, 11, 25, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

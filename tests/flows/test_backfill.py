@@ -26,7 +26,7 @@ from tasks.core.errors import SourceUnavailable
 from tasks.reconciliation import Repairs, _batches
 from tests.flows.pools import Pool
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 MOMENT = datetime(2024, 4, 1, tzinfo=UTC)
 CONFIG = """

@@ -19,7 +19,7 @@ from tasks.promotion import find_challenger, judge_candidate
 from tasks.versions import facts_of
 from tests.flows.faults import each_failure
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 EARLY = START + 80 * DAY
 DUEL = "{kind: beats_champion, margin: 0.0, min_rows: 350}"

@@ -22,7 +22,7 @@ from deployments import cli, commands
 from tasks.adapters import registry
 from tasks.adapters.store import tables
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 CUT, EMPTY = 0.5, 0.0
 
 

@@ -16,7 +16,7 @@ from tasks.core.errors import InvariantBroken
 from tasks.core.online import Answer, log_line
 from tasks.core.privacy.erasure import digest_of
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 WHO, OTHER = "person-0042", "person-0043"
 NOW = datetime(2024, 3, 30, tzinfo=UTC)
 

@@ -18,7 +18,7 @@ from tasks.lineage import lineage_of, row_named
 from tests.flows import joined_home
 from tests.flows.joined_home import FIRST, SECOND
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 POINTS = [*JOIN_POINTS, "ingestion.published:1", "ingestion.published.batches:2", "ingestion.published.events"]
 WANTED = {
     "before": (None, None), "measured, not published": (None, None), "at its publication": (1.5, "clear"),

@@ -18,7 +18,7 @@ from tasks.core.errors import ServerUnavailable
 from tasks.core.ml_test_score import ml_test_score
 from tests.tasks.adapters.hostile import damaged
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture

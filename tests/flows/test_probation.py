@@ -20,7 +20,7 @@ from tasks.core.errors import NotFound, ServerUnavailable
 from tasks.core.invariants import receipt_passes
 from tests.flows.faults import each_failure
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 LATER = SECOND + 11 * DAY
 

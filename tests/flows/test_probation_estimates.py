@@ -24,7 +24,7 @@ from tasks.core.metrics import score
 from tasks.core.probation import Look
 from tasks.core.results import Decision, Verdict, Window
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 LATER = SECOND + 11 * DAY
 WINDOW = Window(SECOND, SECOND + 10 * DAY)

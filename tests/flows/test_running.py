@@ -40,7 +40,7 @@ def test_a_run_looks_for_garbage_rarely_from_its_beginning(monkeypatch, python_a
 def test_importing_flows_changes_nothing_of_a_process():
     lines = "".join(f"import flows.{name}\n" for name in FLOWS)
     program = f"import gc\nbefore = gc.get_threshold()\n{lines}assert gc.get_threshold() == before"
-    subprocess.run([sys.executable, "-c", program], cwd=PROJECT, check=True, timeout=900)
+    subprocess.run([sys.executable, "-c", program], cwd=PROJECT, check=True, timeout=300)
 
 
 def test_every_flow_begins_like_that():

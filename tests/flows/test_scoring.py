@@ -15,7 +15,7 @@ from tasks.adapters import registry
 from tasks.core.results import Verdict
 from tasks.verification import verify_invariants
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ import pytest
 from benchmarks.ground import PIPELINE, Ground
 from tests.e2e.leaks import stands_in
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 START, DAY = datetime(2024, 1, 1, tzinfo=UTC), timedelta(days=1)
 PER_DAY, BEFORE, WINDOW, FEW = 30, 60, 20, 12
 STAYS, IS_NEW, IS_GONE = "Hallig Suedfall", "Hallig Habel", "Hallig Norderoog"

@@ -23,6 +23,7 @@ from tasks import verification
 from tests.flows import joined_home
 from tests.tasks.adapters.web import Asked, Reply, serving
 
+pytestmark = [pytest.mark.timeout(120)]
 BEGIN, RUN = datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 2, 1, tzinfo=UTC)
 CONFIG = """
 pipeline: p

@@ -19,7 +19,7 @@ from tasks.core.results import Window
 from tasks.core.staleness.gains import NOT_MEASURED
 from tests.flows.test_probation import delivered
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 LATER = SECOND + 22 * DAY
 SERVED = Window(SECOND, SECOND + 20 * DAY)

@@ -9,7 +9,7 @@ from benchmarks import failures
 from benchmarks.failing import MODES, VENDORS
 from benchmarks.ground import DAYS, PER_DAY
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 # Stage, vendor, every how many calls it goes down for good, and calls that matter, which have to be among those: the
 # question for the champion, the receipt, the aliases, the decision and its sending, the scores.

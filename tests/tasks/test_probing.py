@@ -25,7 +25,7 @@ from tasks.core.results import Decision, Verdict, Window
 from tasks.probing import Stretch
 from tasks.versions import facts_of
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 class Searching(Exception):

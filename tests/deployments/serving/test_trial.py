@@ -51,7 +51,7 @@ from tasks.core.trial import place
 from tasks.verification import verify_invariants
 from tasks.versions import facts_of
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 LATER = EARLY + 9 * DAY
 
@@ -95,10 +95,10 @@ def test_a_challenger_answers_its_share_scores_the_rest_in_silence_and_is_stoppe
     whole = artefact.read_bytes()
     artefact.write_bytes(whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:])
     with mlflow(ground) as (url, _), server(ground, url) as served:
-        wait_until(lambda: "SHA-256" in ((served.ready()["trial"] or {}).get("why") or ""), 180)
+        wait_until(lambda: "SHA-256" in ((served.ready()["trial"] or {}).get("why") or ""), 20)
         assert served.one().json()["model_version"] == 1, "a challenger that was changed costs no answer"
         artefact.write_bytes(whole)
-        wait_until(lambda: served.ready()["trial"]["version"] == 3, 180)
+        wait_until(lambda: served.ready()["trial"]["version"] == 3, 40)
         told = served.ready()["trial"]
         assert (told["canary"], told["shadow"], told["why"]) == (0.3, 0.7, "")
         given = served.client.post(f"/{PIPELINE}/predict/batch", json={"rows": asked}).json()["answers"]
@@ -110,7 +110,7 @@ def test_a_challenger_answers_its_share_scores_the_rest_in_silence_and_is_stoppe
             assert (one["model_version"], one["score"]) == (version, score)
         assert 150 < sum(one["model_version"] == 3 for one in given) < 230
         nothing = f'keepfit_shadow_rows{{pipeline="{PIPELINE}"}} 0.0'
-        wait_until(lambda: nothing not in served.client.get("/metrics").text, 180)
+        wait_until(lambda: nothing not in served.client.get("/metrics").text, 9)
         page = served.client.get("/metrics").text
         assert f'keepfit_canary_share{{pipeline="{PIPELINE}"}} 0.3' in page
         assert f'keepfit_rows_total{{outcome="answered",pipeline="{PIPELINE}",version="3"}}' in page
@@ -121,7 +121,7 @@ def test_a_challenger_answers_its_share_scores_the_rest_in_silence_and_is_stoppe
             taken += take_up(ground)
             return taken == len(asked) + 2  # and two single rows
 
-        wait_until(all_are_taken_up, 180)
+        wait_until(all_are_taken_up, 30)
         check_what_stands_in_the_tables(ground, given, expected)
         with ground.run(), mock.patch.object(monitoring, "is_step", return_value=True):
             monitoring.monitoring_flow.fn(PIPELINE, LATER)
@@ -136,7 +136,7 @@ def test_a_challenger_answers_its_share_scores_the_rest_in_silence_and_is_stoppe
         assert (ended.outcome, ended.evidence["version"]) == ("trial stopped", 3), ended.reason
         assert ended.evidence["rows"] == sum(place(one["row_id"]) < 0.7 for one in given)
         assert registry.CHALLENGER not in registry.aliases(PIPELINE)
-        wait_until(lambda: served.ready()["trial"] is None, 180)
+        wait_until(lambda: served.ready()["trial"] is None, 15)
         assert {served.one(id=f"after{n}").json()["model_version"] for n in range(20)} == {1}
 
 
@@ -308,7 +308,7 @@ def test_a_shadow_that_cannot_follow_leaves_rows_out_and_nobody_waits(follower, 
         shadow.offer(unheard(slow))
     assert shadow.dropped >= (130 * 500) - 20_000 - 2 * 2_000
     gate.set()
-    wait_until(lambda: shadow.scored + shadow.dropped == 130 * 500, 180)
+    wait_until(lambda: shadow.scored + shadow.dropped == 130 * 500, 20)
     shadow.close()
     log.close()
     with taking(tmp_path / "answers") as groups:
@@ -352,7 +352,7 @@ def test_where_no_thread_is_to_be_had_answers_are_given_and_the_next_rows_ask_ag
         shadow.offer(unheard(fine, 5))
     assert shadow.dropped == 5
     shadow.offer(unheard(fine, 7))
-    wait_until(lambda: shadow.scored == 7, 180)
+    wait_until(lambda: shadow.scored == 7, 20)
     shadow.close()
     log.close()
 

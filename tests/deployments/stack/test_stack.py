@@ -40,10 +40,10 @@ def launch(home, *arguments, **extra):
 
 def keepfit(home, *arguments, **extra):
     process = launch(home, *arguments, **extra)
-    return process.wait(timeout=600), (Path(home) / "console.txt").read_text()
+    return process.wait(timeout=120), (Path(home) / "console.txt").read_text()
 
 
-def until(condition, seconds=300):
+def until(condition, seconds=90):
     """Wait for something to become true in another process; fails loudly when it does not."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
@@ -59,7 +59,7 @@ class Upped:
         self.home = home
         self.stack = Stack(Settings(home=home))
         self.process = launch(home, "up", **extra)
-        until(lambda: self.stack.state().phase == "ready" or self.process.poll() is not None)
+        until(lambda: self.stack.state().phase == "ready" or self.process.poll() is not None, 180)
         assert self.process.poll() is None, self.console()
 
     def console(self):
@@ -103,7 +103,7 @@ def test_all_parts_are_healthy_and_said(upped):
     assert set(state.parts) == {"prefect", "mlflow", "evidently", "worker"}
     assert {part.health for part in state.parts.values()} == {"healthy"}
     for part in state.parts.values():
-        until(lambda address=part.address: address in upped.console())
+        until(lambda address=part.address: address in upped.console(), 10)
     status, shown = keepfit(upped.home, "status")
     assert status == 0
     assert "Evidently" in shown
@@ -176,7 +176,7 @@ def test_a_killed_part_is_restarted_on_its_port_and_said(upped):
     assert after.address == before.address
     assert ask(upped.address("mlflow"), "/version").status == 200
     assert not old & {process.pid for process in family(upped.home, part="mlflow")}
-    until(lambda: "MLflow ended by itself (signal 9); restarting" in upped.console())
+    until(lambda: "MLflow ended by itself (signal 9); restarting" in upped.console(), 5)
 
 
 def test_a_part_that_falls_silent_is_restarted_and_said(upped):
@@ -196,7 +196,7 @@ def test_given_servers_win_and_ctrl_c_ends_the_worker(upped, tmp_path):
     assert find(other.part("worker").process).environ()["PREFECT_API_URL"] == served["prefect"]
     assert CANARY not in (tmp_path / "stack.json").read_text()
     other.process.send_signal(signal.SIGINT)
-    assert other.process.wait(timeout=180) == 0
+    assert other.process.wait(timeout=60) == 0
     assert family(tmp_path) == []
     assert "nothing is left running" in other.console()
     assert upped.stack.state().phase == "ready"
@@ -209,7 +209,7 @@ def test_the_stack_ends_with_the_process_that_started_it(upped, tmp_path):
     )
     other.process.kill()
     other.process.wait()
-    until(lambda: not family(tmp_path) and other.stack.state().phase == "stopped")
+    until(lambda: not family(tmp_path) and other.stack.state().phase == "stopped", 30)
 
 
 def test_a_taken_port_is_named_and_nothing_is_left(tmp_path):

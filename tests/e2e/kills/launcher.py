@@ -73,7 +73,7 @@ class Launcher:
             assert self._process.stdin is not None
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
-        return Started(answers.get(timeout=600)["pid"], answers)
+        return Started(answers.get(timeout=120)["pid"], answers)
 
     def run(self, step: str, environment: Mapping[str, str] | None = None, **arguments: Any) -> Ended:
         return self.start(step, environment, **arguments).wait()

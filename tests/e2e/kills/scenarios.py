@@ -111,7 +111,7 @@ def _facts(world: World, name: str, stage: str) -> dict[str, Any]:
 def _stop_at(world: World, name: str, stage: str, point: str) -> Started:
     armed = {"KEEPFIT_FAULT": point, "KEEPFIT_FAULT_SIGNAL": "STOP"}
     process = world.launcher.start("run_flow", armed, **arguments(name, stage))
-    stat, end = Path(f"/proc/{process.pid}/stat"), time.monotonic() + 1800
+    stat, end = Path(f"/proc/{process.pid}/stat"), time.monotonic() + 1100
     while (state := stat.read_text().rpartition(")")[2].split()[0]) not in "TZ":
         assert time.monotonic() < end, f"{name} did not come to {point}"
         time.sleep(0.05)  # polls; what is asserted does not depend on it

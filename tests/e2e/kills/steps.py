@@ -118,7 +118,7 @@ def await_trainings(pipeline: str) -> None:
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName
 
-    end = time.monotonic() + 1800
+    end = time.monotonic() + 1100
     mine = DeploymentFilter(name=DeploymentFilterName(any_=[pipeline]))
     with get_client(sync_client=True) as client:
         while True:

@@ -83,7 +83,7 @@ class World:
 
     def begin_in(self, state: str, name: str) -> None:
         """Bring a pipeline into a state, as soon as there is one to copy."""
-        store = self._states[state].result(timeout=1800)
+        store = self._states[state].result(timeout=1100)
         versions = {"history": 0, "registered": 2}.get(state, 1)
         champion = 1 if versions else None
         self.launcher.ask(

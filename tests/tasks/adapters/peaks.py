@@ -21,6 +21,6 @@ print(peak() - before)
 def peak_of(script: str, *arguments: str) -> int:
     """KiB that the peak of a process of its own rose by while it ran the script with these arguments."""
     command = [sys.executable, "-c", MEASURE, script, *arguments]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=900)
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     return int(done.stdout)

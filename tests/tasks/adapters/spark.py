@@ -10,8 +10,7 @@ from tests.e2e.needs import cannot_run, is_missing
 
 FEW = {
     "spark.sql.shuffle.partitions": "1", "spark.driver.memory": "1g", "spark.sql.adaptive.enabled": "false",
-    "spark.ui.enabled": "false", "spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
+    "spark.ui.enabled": "false", "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
 }  # fmt: skip
 """Few rows are through sooner when Java thinks less about how."""
 

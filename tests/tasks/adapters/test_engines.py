@@ -145,7 +145,7 @@ def told_by(program, **environment):
     text = textwrap.dedent(head).replace("SETTINGS", repr(FEW)) + textwrap.dedent(program)
     return lambda master, folder: subprocess.run(
         [sys.executable, "-c", text, master, str(folder)], cwd=PROJECT, env=os.environ | environment, text=True,
-        capture_output=True, timeout=900, check=True,
+        capture_output=True, timeout=300, check=True,
     ).stdout  # fmt: skip
 
 

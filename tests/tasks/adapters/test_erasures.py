@@ -250,7 +250,7 @@ def test_killed_anywhere_and_run_again_it_ends_the_same(tmp_path: Path, silent: 
     stores = {point: shutil.copytree(store.root, tmp_path / point) for point in points}
     told = json.dumps(asdict(pinned), default=str), json.dumps({point: str(path) for point, path in stores.items()})
     command = [sys.executable, "-m", "tests.tasks.adapters.forks", WHO, *told]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     lines = [f"{point} {armed} {status}" for point in points for armed, status in ((True, -9), (False, 0))]
     assert sorted(ran.stdout.splitlines()) == sorted(lines), ran.stderr
     for root in stores.values():

@@ -107,6 +107,26 @@ def distrustful(monkeypatch):
     stored_reports.distrust()
 
 
+def test_who_asks_while_a_report_is_looked_at_sees_what_was_sound_before(workspace, distrustful, monkeypatch):
+    from evidently.ui.service.storage.local import LocalState
+
+    state, (project, report) = LocalState.load(str(workspace.folder), None), map(uuid.UUID, workspace.bad)
+    sound, meanwhile, check = dict(state.snapshots[project]), [], stored_reports._check_snapshot
+
+    def looking(*given):
+        meanwhile.append(dict(state.snapshots[project]))
+        check(*given)
+
+    monkeypatch.setattr(stored_reports, "_check_snapshot", looking)
+    request = iter(state.snapshots[project].items())
+    listed = [next(request)]
+    workspace.put("report", "a zone")
+    state.reload_snapshot(state.projects[project], report)
+    assert dict(listed + list(request)) == sound, "a request that had begun goes on"
+    assert meanwhile == [sound]
+    assert set(state.snapshots[project]) == {uuid.UUID(workspace.beside)} == set(sound) - {report}
+
+
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("name", list(hostile({})))
 @pytest.mark.usefixtures("distrustful")
