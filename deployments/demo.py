@@ -26,6 +26,11 @@ def period_of(as_of: datetime) -> int:
     return next(n for n in range(1, sample.PERIODS + 1) if sample.month_start(n + 1) == as_of)
 
 
+def _row(period: int) -> str:
+    """What the replay's table calls a period: the moment that it is judged as of."""
+    return f"as of {sample.month_start(period + 1):%Y-%m-%d}"
+
+
 def hold_against_truth(steps: Sequence[Step]) -> list[Check]:
     """One check per declared truth: what the loop decided, and whether that was right."""
     truths = {truth.period: truth for truth in sample.truth()}
@@ -52,13 +57,13 @@ def _harmless(period: int, step: Step) -> Check:
     promoted = [entry for entry in step.of("promotion") if entry.decision.outcome == "promoted"]
     right = outcomes == ["noted"] and not promoted
     told = f"monitoring said {', '.join(outcomes) or 'nothing'}; {len(promoted)} promotions"
-    return Check(f"harmless drift, period {period}", Verdict.PASS if right else Verdict.FAIL, told)
+    return Check(f"harmless drift, {_row(period)}", Verdict.PASS if right else Verdict.FAIL, told)
 
 
 def _calm_before(change: int, steps: dict[int, Step]) -> Check:
     early = [p for p, step in steps.items() if FIRST_PERIOD < p < change
              and any(e.decision.outcome == "triggered" for e in step.of("monitoring"))]  # fmt: skip
-    told = f"retrainings before the change: {', '.join(map(str, early)) or 'none'}"
+    told = f"retrainings before the change: {', '.join(map(_row, early)) or 'none'}"
     return Check("no retraining on noise", Verdict.FAIL if early else Verdict.PASS, told)
 
 
@@ -69,9 +74,9 @@ def _answered(change: int, by: int, steps: dict[int, Step]) -> Check:
         promoted = [e for e in step.of("promotion") if e.decision.outcome == "promoted"] if step else []
         if asked and promoted:
             version = promoted[-1].decision.evidence["version"]
-            told = f"period {period}: monitoring started a retraining, version {version} was promoted"
+            told = f"{_row(period)}: monitoring started a retraining, version {version} was promoted"
             return Check("concept change answered", Verdict.PASS, told)
-    return Check("concept change answered", Verdict.FAIL, f"no retraining was promoted in periods {change} to {by}")
+    return Check("concept change answered", Verdict.FAIL, f"no retraining was promoted {_row(change)} to {_row(by)}")
 
 
 def beats_old_champion(settings: Settings) -> Check:
