@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from tasks.adapters import orchestrator
@@ -70,7 +71,7 @@ class Session:
         """The pipeline's decisions."""
         return Journal(self.store)
 
-    @property
+    @cached_property
     def leases(self) -> Leases:
         """All leases of this installation."""
         return Leases(self.control_url)

@@ -5,14 +5,14 @@ SQLite by default, PostgreSQL by URL.
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.core.errors import ServerUnavailable
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine, Table
+    from sqlalchemy import Connection, Engine, MetaData
 
 
 def connect(url: str) -> "Engine":
@@ -30,14 +30,14 @@ def connect(url: str) -> "Engine":
     return engine
 
 
-def create(engine: "Engine", table: "Table") -> None:
-    """Create the table unless it is there; a local database is for its owner only. Raises ServerUnavailable."""
-    from sqlalchemy.exc import DBAPIError
+def create(engine: "Engine", tables: "MetaData") -> None:
+    """Create what is not there yet; a local database is for its owner only. Raises ServerUnavailable."""
+    from sqlalchemy.exc import IntegrityError
 
-    with suppress(DBAPIError):  # another process may create it between the look and the act
-        table.metadata.create_all(engine)
-    with transaction(engine) as connection:
-        table.metadata.create_all(connection)
+    try:
+        _create(engine, tables)
+    except (ServerUnavailable, IntegrityError):  # another process may have created it between the look and the act
+        _create(engine, tables)
     if engine.dialect.name == "sqlite" and engine.url.database:
         os.chmod(engine.url.database, 0o600)  # noqa: PTH101 - the database is a path given as text
 
@@ -58,6 +58,11 @@ def transaction(engine: "Engine") -> Iterator["Connection"]:
             f"The lease database did not answer ({told}). "
             "Check that it runs and that its disk is writable, then run again."
         ) from None
+
+
+def _create(engine: "Engine", tables: "MetaData") -> None:
+    with transaction(engine) as connection:
+        tables.create_all(connection)
 
 
 def _write_ahead(connection: Any, _record: Any) -> None:

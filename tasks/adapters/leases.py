@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,10 @@ class Leases:
     def __init__(self, url: str) -> None:
         self.url = url
 
+    def __reduce__(self) -> tuple[type["Leases"], tuple[str]]:
+        """Elsewhere it is reached anew: what is open here crosses to no other process."""
+        return Leases, (self.url,)
+
     def acquire(self, name: str, holder: str, seconds: float) -> Lease | None:
         """Take the lease, or None while another holder's lease lives.
 
@@ -50,7 +54,7 @@ class Leases:
         from sqlalchemy import insert, or_, select, update
         from sqlalchemy.exc import IntegrityError
 
-        leases, now = self._table, time.time()
+        leases, now = _table(), time.time()
         void = [lease.token for lease in self._unexpired() if lease.name == name and _is_void(lease)]
         free = or_(leases.c.expires_at <= now, leases.c.holder == holder, leases.c.token.in_(void))
         values = {"holder": holder, "expires_at": now + seconds, "process": processes.own()}
@@ -76,7 +80,7 @@ class Leases:
     def _unexpired(self) -> list[Lease]:
         from sqlalchemy import select
 
-        leases = self._table
+        leases = _table()
         with control.transaction(self._engine) as connection:
             rows = connection.execute(select(leases).where(leases.c.expires_at > time.time()).order_by(leases.c.name))
             return [_lease(row) for row in rows]
@@ -153,7 +157,7 @@ class Leases:
     def _change(self, lease: Lease, alive_at: float, expires_at: float) -> bool:
         from sqlalchemy import update
 
-        leases = self._table
+        leases = _table()
         ours = (leases.c.name == lease.name, leases.c.token == lease.token, leases.c.expires_at > alive_at)
         with control.transaction(self._engine) as connection:
             return bool(connection.execute(update(leases).where(*ours).values(expires_at=expires_at)).rowcount)
@@ -167,19 +171,20 @@ class Leases:
         )
 
     @cached_property
-    def _table(self) -> "Table":
-        from sqlalchemy import Column, Float, Integer, MetaData, String, Table
-
-        number = Column("token", Integer, nullable=False)
-        expiry = Column("expires_at", Float(53), nullable=False)
-        who = (Column("holder", String, nullable=False), Column("process", String, nullable=False))
-        return Table("keepfit_leases", MetaData(), Column("name", String, primary_key=True), *who, number, expiry)
-
-    @cached_property
     def _engine(self) -> "Engine":
         engine = control.connect(self.url)
-        control.create(engine, self._table)
+        control.create(engine, _table().metadata)
         return engine
+
+
+@cache
+def _table() -> "Table":
+    from sqlalchemy import Column, Float, Integer, MetaData, String, Table
+
+    number = Column("token", Integer, nullable=False)
+    expiry = Column("expires_at", Float(53), nullable=False)
+    who = (Column("holder", String, nullable=False), Column("process", String, nullable=False))
+    return Table("keepfit_leases", MetaData(), Column("name", String, primary_key=True), *who, number, expiry)
 
 
 def _lease(row: Any) -> Lease:

@@ -6,13 +6,13 @@ Losing them costs a repeated message, never a decision. What they mean belongs t
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from tasks.adapters import control
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine, Table
+    from sqlalchemy import Engine, MetaData, Table
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Pulses:
         """A stage ended well."""
         from sqlalchemy import insert, update
 
-        table, moment = self._finished, {"at": at.timestamp()}
+        table, moment = _finished(), {"at": at.timestamp()}
         mine = (table.c.pipeline == pipeline, table.c.stage == stage)
         with control.transaction(self._engine) as connection:
             if connection.execute(update(table).where(*mine).values(**moment)).rowcount == 0:
@@ -36,14 +36,14 @@ class Pulses:
         from sqlalchemy import select
 
         with control.transaction(self._engine) as connection:
-            rows = connection.execute(select(self._finished).where(self._finished.c.pipeline == pipeline)).all()
+            rows = connection.execute(select(_finished()).where(_finished().c.pipeline == pipeline)).all()
         return {row.stage: datetime.fromtimestamp(row.at, UTC) for row in rows}
 
     def tell(self, pipeline: str, notifier: str, tokens: Sequence[str], at: datetime) -> None:
         """A notifier was sent something about each of these, in one transaction."""
         from sqlalchemy import delete, insert
 
-        table = self._told
+        table = _told()
         rows = [
             {"pipeline": pipeline, "notifier": notifier, "token": token, "at": at.timestamp()}
             for token in dict.fromkeys(tokens)
@@ -57,29 +57,33 @@ class Pulses:
         """What a notifier was sent about a pipeline: token -> when (UTC)."""
         from sqlalchemy import select
 
-        table = self._told
+        table = _told()
         wanted = select(table).where(table.c.pipeline == pipeline, table.c.notifier == notifier)
         with control.transaction(self._engine) as connection:
             rows = connection.execute(wanted).all()
         return {row.token: datetime.fromtimestamp(row.at, UTC) for row in rows}
 
     @cached_property
-    def _finished(self) -> "Table":
-        from sqlalchemy import Column, Float, MetaData, String, Table
-
-        names = [Column(name, String(200), primary_key=True) for name in ("pipeline", "stage")]
-        return Table("keepfit_finished", MetaData(), *names, Column("at", Float(53), nullable=False))
-
-    @cached_property
-    def _told(self) -> "Table":
-        from sqlalchemy import Column, Float, MetaData, String, Table
-
-        names = [Column(name, String(200), primary_key=True) for name in ("pipeline", "notifier", "token")]
-        return Table("keepfit_told", MetaData(), *names, Column("at", Float(53), nullable=False))
-
-    @cached_property
     def _engine(self) -> "Engine":
         engine = control.connect(self.url)
-        for table in (self._finished, self._told):
-            control.create(engine, table)
+        control.create(engine, _tables())
         return engine
+
+
+@cache
+def _tables() -> "MetaData":
+    from sqlalchemy import Column, Float, MetaData, String, Table
+
+    tables = MetaData()
+    for name, key in (("keepfit_finished", ("pipeline", "stage")), ("keepfit_told", ("pipeline", "notifier", "token"))):
+        names = [Column(name, String(200), primary_key=True) for name in key]
+        Table(name, tables, *names, Column("at", Float(53), nullable=False))
+    return tables
+
+
+def _finished() -> "Table":
+    return _tables().tables["keepfit_finished"]
+
+
+def _told() -> "Table":
+    return _tables().tables["keepfit_told"]

@@ -1,6 +1,7 @@
 """Leases: one live holder per name, tokens only grow, and who was paused or killed does not publish."""
 
 import os
+import pickle
 import signal
 import sqlite3
 import time
@@ -284,3 +285,11 @@ def test_a_database_that_does_not_answer_is_not_a_free_lease(tmp_path):
     broken.write_bytes(b"no database at all" * 100)
     with pytest.raises(ServerUnavailable, match="lease database"):
         Leases(f"sqlite:///{broken}").acquire("n", "a", 60)
+
+
+def test_what_is_open_crosses_to_no_other_process(url):
+    leases = Leases(url)
+    lease = leases.acquire("training/x", "a", 60)
+    elsewhere = pickle.loads(pickle.dumps(leases))  # noqa: S301 - our own bytes of this moment
+    assert vars(elsewhere) == {"url": leases.url}
+    assert elsewhere.live() == [lease]
