@@ -78,8 +78,10 @@ class Session:
 
     def require_records(self) -> None:
         """Raise ArtefactMismatch where the journal or the list of deliveries cannot be read: both are decided by."""
-        self.journal.entries()
-        self.store.read("batches")
+        from tasks.retrying import tried_again  # it imports Prefect, which a reader of tables does without
+
+        tried_again(self.journal.entries)
+        tried_again(lambda: self.store.read("batches"))
 
     def is_free(self, stage: str) -> bool:
         """Whether no other run holds the stage: one that does finishes it, or leaves it to the next repair."""

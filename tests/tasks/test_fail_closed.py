@@ -33,6 +33,8 @@ PASSING = [
     ("retraining", "journal", 20, "answer lost", "write"),
     ("promotion", "registry", 1, "once", "get_registered_model"),
     ("promotion", "registry", 12, "once", "set_registered_model_alias"),
+    ("promotion", "store", 4, "once", "open"),
+    ("promotion", "journal", 12, "once", "read"),
     ("promotion", "journal", 26, "answer lost", "write"),
     ("monitoring", "registry", 1, "once", "get_registered_model"),
     ("monitoring", "journal", 24, "answer lost", "write"),
