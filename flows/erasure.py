@@ -12,6 +12,7 @@ from tasks.adapters import erasure_requests
 from tasks.adapters.sources import FolderLabels
 from tasks.core import markdown
 from tasks.reconciliation import reconcile
+from tasks.retrying import tried_again
 
 # Nothing else may read or write the tables meanwhile.
 _STAGES = ("cycle", "ingestion", "training", "scoring", "monitoring", "promotion", "reconciliation")
@@ -30,7 +31,7 @@ def erasure_flow(pipeline: str, request: str) -> str:
     """
     config, session = begin_run(pipeline)
     home = load_settings().home
-    subject = erasure_requests.requested(session.store, request)
+    subject = tried_again(lambda: erasure_requests.requested(session.store, request))
     named, joins = config.privacy.subject, config.suite.joins
     traces = erasure.traces_of(session, subject, config.columns, named, config.labels, joins)
     readers = {"events": config.source.read}

@@ -16,7 +16,7 @@ from flows.running import begin_run
 from flows.trial import review_trial
 from tasks import carding, estimating, monitoring, promotion, reporting
 from tasks.adapters.registry import ModelVersion
-from tasks.core import dossiers, relooks
+from tasks.core import dossiers
 from tasks.core.championship import PROMOTED
 from tasks.core.errors import NoChampion
 from tasks.core.observations import Context
@@ -94,7 +94,7 @@ def _check(config: PipelineConfig, session: Session, champion: ModelVersion) -> 
 def _look_again(config: PipelineConfig, session: Session, champion: ModelVersion, reference: Any) -> list[Check]:
     """Check again what corrected deliveries touched since it was checked; written down, and nothing is started."""
     drift, seed, said = config.drift, config.search.seed, []
-    for look in relooks.due(session.journal.entries(), champion.number):
+    for look in monitoring.find_relooks(session, champion):
         window, then = look.decision.window, replace(session, as_of=look.decision.as_of)
         if window is None:
             continue
@@ -105,7 +105,6 @@ def _look_again(config: PipelineConfig, session: Session, champion: ModelVersion
         alike = monitoring.select_season(session, champion, reference, window.end, drift, seed)
         measured = monitoring.measure_drift(alike, current, champion, config.features, drift, seed)
         seen = monitoring.judge_window(reference, current, config.features, drift, measured, performance)
-        decision = relooks.told(look, seen, session.as_of, session.run_id)
-        session.record(decision)
+        decision = monitoring.record_relook(session, look, seen)
         said.append(Check(f"again: {window}", decision.verdict, decision.reason))
     return said

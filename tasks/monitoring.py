@@ -16,7 +16,7 @@ from tasks.adapters import drift_metrics, drift_plots, drift_reports, fits, labe
 from tasks.adapters.drift_metrics import DriftMeasurement
 from tasks.adapters.faults import fault_point
 from tasks.adapters.registry import ModelVersion
-from tasks.core import approval, championship, fitting, observations, season
+from tasks.core import approval, championship, fitting, observations, relooks, season
 from tasks.core.data_signals import data_signals
 from tasks.core.drift import Drift, judge_drift
 from tasks.core.features import EVENT_TIME, ROW_ID, Features
@@ -26,6 +26,7 @@ from tasks.core.metrics import MetricName
 from tasks.core.multivariate import judge_multivariate
 from tasks.core.observations import PREDICTION, Context, Observation
 from tasks.core.performance import Performance, judge_performance
+from tasks.core.relooks import Relook
 from tasks.core.results import Check, Decision, JournalEntry, Verdict, Window
 from tasks.core.sampling import bounded_sample, bounded_sample_batches
 from tasks.core.triggers import Trigger, TriggerEvidence, choose_remedy, past_evidence
@@ -274,3 +275,17 @@ def start_retraining(session: Session, decision: Decision) -> str:
     session.record(sent)
     fault_point("monitoring.journaled")
     return run_id
+
+
+@task(name="find second looks", **STEP)
+def find_relooks(session: Session, champion: ModelVersion) -> list[Relook]:
+    """The champion's checks that a corrected delivery has touched since."""
+    return relooks.due(session.journal.entries(), champion.number)
+
+
+@task(name="record second look", **STEP)
+def record_relook(session: Session, look: Relook, seen: Observation) -> Decision:
+    """Write down what a second look says differently from the first; it starts nothing."""
+    decision = relooks.told(look, seen, session.as_of, session.run_id)
+    session.record(decision)
+    return decision

@@ -37,6 +37,7 @@ PASSING = [
     ("promotion", "journal", 12, "once", "read"),
     ("promotion", "journal", 26, "answer lost", "write"),
     ("monitoring", "registry", 1, "once", "get_registered_model"),
+    ("monitoring", "journal", 17, "once", "open"),
     ("monitoring", "journal", 24, "answer lost", "write"),
     ("monitoring", "orchestrator", 3, "answer lost", "run_deployment"),
 ]
