@@ -25,7 +25,7 @@ DOWN = [
     ("monitoring", "journal", 23, {"open", "write"}),
     ("monitoring", "orchestrator", 1, {"read_flow_runs", "run_deployment", "create_markdown_artifact"}),
     ("scoring", "store", 11, {"open", "write"}),
-    ("scoring", "leases", 25, {"begin"}),
+    ("scoring", "leases", 7, {"begin"}),
     ("reconciliation", "leases", 8, {"begin"}),
 ]
 PASSING = [
