@@ -31,6 +31,7 @@ def erasure_flow(pipeline: str, request: str) -> str:
     """
     config, session = begin_run(pipeline)
     home = load_settings().home
+    # No task: its answer is a person's name, which Prefect is not given.
     subject = tried_again(lambda: erasure_requests.requested(session.store, request))
     named, joins = config.privacy.subject, config.suite.joins
     traces = erasure.traces_of(session, subject, config.columns, named, config.labels, joins)

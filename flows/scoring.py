@@ -12,10 +12,9 @@ from flows.running import begin_run
 from tasks import delivering, online, promotion, reporting, scoring
 from tasks.adapters.outputs import Output
 from tasks.adapters.registry import ModelVersion
-from tasks.core import championship, dossiers
+from tasks.core import dossiers
 from tasks.core.errors import KeepfitError, NoChampion
 from tasks.reconciliation import reconcile
-from tasks.retrying import tried_again
 from tasks.session import Session
 
 
@@ -57,8 +56,7 @@ def _deliver(
 ) -> tuple[str, int, str]:
     """Deliver what an output has not got yet; where it does not answer, people are told, and the loop goes on."""
     batches = scoring.batches_of_interest(session, champion, config.scoring.lookback)
-    now = championship.reign(tried_again(session.journal.entries))
-    receipt, rows = now.receipt if now else 0, list[int]()
+    receipt, rows = delivering.find_reign(session), list[int]()
     try:
         with session.hold(f"delivering to {name}") as lease:
             due = delivering.find_undelivered(session, champion, output, batches, receipt)

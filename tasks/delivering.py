@@ -9,12 +9,20 @@ from tasks.adapters.faults import fault_point
 from tasks.adapters.leases import Lease
 from tasks.adapters.outputs import Output
 from tasks.adapters.registry import ModelVersion
+from tasks.core import championship
 from tasks.core.features import EVENT_TIME, ROW_ID
 from tasks.retrying import STEP
 from tasks.session import Session
 
 _NAMES = {ROW_ID: "row_id", EVENT_TIME: "event_time", "_batch_id": "batch_id"}
 _COLUMNS = ["row_id", "event_time", "prediction", "model_version", "batch_id", "scored_at"]
+
+
+@task(name="find reign", **STEP)
+def find_reign(session: Session) -> int:
+    """The receipt of the champion's reign, by the journal; 0 where nobody reigns."""
+    now = championship.reign(session.journal.entries())
+    return now.receipt if now else 0
 
 
 @task(name="find undelivered batches", **STEP)

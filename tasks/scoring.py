@@ -30,10 +30,11 @@ _log = logging.getLogger(__name__)
 def find_unscored(session: Session, version: ModelVersion, lookback: Any) -> list[str]:
     """Batches with rows that the version was not trained on, which it has not scored; none that reach past `as_of`."""
     store = session.store
-    due = batches_of_interest(session, version, lookback)
+    due = batches_of_interest.fn(session, version, lookback)
     return [batch for batch in due if not store.committed("predictions", f"{batch}@{version.number}")]
 
 
+@task(name="find batches of interest", **STEP)
 def batches_of_interest(session: Session, version: ModelVersion, lookback: Any) -> list[str]:
     """Batches with rows that the version was not trained on, none that reach past `as_of`, in order of event time."""
     batches = session.store.read("batches")

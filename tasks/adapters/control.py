@@ -15,31 +15,29 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, MetaData
 
 
-def connect(url: str) -> "Engine":
-    """An engine without a pool: a connection must cross neither a fork nor a thread."""
+def connect(url: str, tables: "MetaData") -> "Engine":
+    """An engine without a pool: a connection must cross neither a fork nor a thread. Creates tables that are not there.
+
+    A local database is for its owner only. Raises ServerUnavailable.
+    """
     from sqlalchemy import create_engine, event, make_url
+    from sqlalchemy.exc import IntegrityError
     from sqlalchemy.pool import NullPool
 
     parsed = make_url(url)
-    local = parsed.get_backend_name() == "sqlite"
-    if local and parsed.database:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    local = parsed.database if parsed.get_backend_name() == "sqlite" else None
+    if local:
+        Path(local).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     engine = create_engine(parsed, poolclass=NullPool, connect_args={"timeout": 30} if local else {})
     if local:
         event.listen(engine, "connect", _write_ahead)
-    return engine
-
-
-def create(engine: "Engine", tables: "MetaData") -> None:
-    """Create what is not there yet; a local database is for its owner only. Raises ServerUnavailable."""
-    from sqlalchemy.exc import IntegrityError
-
     try:
         _create(engine, tables)
     except (ServerUnavailable, IntegrityError):  # another process may have created it between the look and the act
         _create(engine, tables)
-    if engine.dialect.name == "sqlite" and engine.url.database:
-        os.chmod(engine.url.database, 0o600)  # noqa: PTH101 - the database is a path given as text
+    if local:
+        os.chmod(local, 0o600)  # noqa: PTH101 - the database is a path given as text
+    return engine
 
 
 @contextmanager

@@ -99,7 +99,8 @@ class Leases:
     def check(self, lease: Lease) -> None:
         """Call right before publishing. Raises LeaseLost when the lease expired or was taken over."""
         current = self.holder(lease.name)
-        if current is None or current.token != lease.token:
+        # The holder, too: in a database that was lost and made anew the tokens begin at 1 again.
+        if current is None or (current.token, current.holder) != (lease.token, lease.holder):
             raise self._lost(lease)
 
     @contextmanager
@@ -158,9 +159,13 @@ class Leases:
         from sqlalchemy import update
 
         leases = _table()
-        ours = (leases.c.name == lease.name, leases.c.token == lease.token, leases.c.expires_at > alive_at)
+        own = (leases.c.name == lease.name, leases.c.token == lease.token, leases.c.holder == lease.holder)
         with control.transaction(self._engine) as connection:
-            return bool(connection.execute(update(leases).where(*ours).values(expires_at=expires_at)).rowcount)
+            return bool(
+                connection.execute(
+                    update(leases).where(*own, leases.c.expires_at > alive_at).values(expires_at=expires_at)
+                ).rowcount
+            )
 
     def _lost(self, lease: Lease) -> LeaseLost:
         current = self.holder(lease.name)
@@ -172,9 +177,7 @@ class Leases:
 
     @cached_property
     def _engine(self) -> "Engine":
-        engine = control.connect(self.url)
-        control.create(engine, _table().metadata)
-        return engine
+        return control.connect(self.url, _table().metadata)
 
 
 @cache

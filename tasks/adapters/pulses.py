@@ -65,9 +65,7 @@ class Pulses:
 
     @cached_property
     def _engine(self) -> "Engine":
-        engine = control.connect(self.url)
-        control.create(engine, _tables())
-        return engine
+        return control.connect(self.url, _tables())
 
 
 @cache

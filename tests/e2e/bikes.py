@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.e2e import early
 from tests.real_data import real_texts
 
 HOURS = "bike_sharing/hour.csv"
@@ -63,7 +64,7 @@ def live(folder: Path) -> dict[str, Any]:
         new = keepfit(environment, "new", "bikes", "--from", str(source), "--target", "cnt", "--time", "dteday")
         assert new.returncode == 0, new.stdout + new.stderr
         when = ("--from", "2011-11-01", "--to", "2013-01-01", "--every", "30d")
-        replayed = keepfit(environment, "replay", "bikes", "--here", *when)
+        replayed = keepfit(environment, "replay", "bikes", "--here", *when, patience=early.PATIENCE)
         assert replayed.returncode == 0, replayed.stdout + replayed.stderr
         measured = subprocess.run(
             [sys.executable, "-c", MEASURE], env=environment, capture_output=True, text=True, timeout=300, check=False

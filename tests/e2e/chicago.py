@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from tests.e2e import early
 from tests.real_data import real_texts
 
 TRIPS = "chicago_taxi/data.csv"
@@ -63,7 +64,7 @@ def live(folder: Path) -> dict[str, Any]:
     try:
         assert keepfit(environment, "up", "--detach").returncode == 0
         told = {
-            name: keepfit(environment, *arguments)
+            name: keepfit(environment, *arguments, patience=early.PATIENCE)
             for name, arguments in {
                 "new": ("new", "trips", "--from", str(source), *target),
                 "check": ("check", "trips"),

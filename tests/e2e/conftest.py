@@ -67,10 +67,10 @@ def clean_environment(home: Path) -> dict[str, str]:
     return kept | {"KEEPFIT_HOME": str(home), "COLUMNS": "160"}
 
 
-def keepfit(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A command in a process of its own, which hangs when it takes longer than any scenario beside all other tests."""
+def keepfit(environment: dict[str, str], *arguments: str, patience: int = 900) -> subprocess.CompletedProcess[str]:
+    """A command in a process of its own; `patience`: after how many seconds it hangs."""
     return subprocess.run(
-        [*KEEPFIT, *arguments], cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=3000,
+        [*KEEPFIT, *arguments], cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=patience,
         check=False,
     )  # fmt: skip
 
@@ -91,7 +91,7 @@ class DemoStack:
         canaries.plant(self.home, self.pipelines)
         up = keepfit(self.environment, "up", "--detach")
         assert up.returncode == 0, up.stdout + up.stderr
-        ran = keepfit(self.environment, "demo", "--exit")
+        ran = keepfit(self.environment, "demo", "--exit", patience=early.PATIENCE)
         found = stack_addresses(self.home)
         prefect, output = found["prefect"].removesuffix("/api"), ran.stdout + ran.stderr
         return Demo(self.home, prefect, found["mlflow"], found["evidently"], output, ran.returncode, self.environment)

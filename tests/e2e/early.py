@@ -12,6 +12,9 @@ import pytest
 SCENARIOS = ("chicago", "bikes", "demo")
 """By the names of their fixtures, the longest last."""
 
+PATIENCE = 3000
+"""Seconds after which a command of a scenario hangs: it plays beside all other tests, out of reach of their bounds."""
+
 _BEGUN = pytest.StashKey[dict[str, "Future[Any]"]]()
 
 

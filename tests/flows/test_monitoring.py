@@ -6,7 +6,7 @@ import mlflow
 import pandas as pd
 import pytest
 
-from benchmarks.ground import PIPELINE, SECOND
+from benchmarks.ground import DAY, PIPELINE, SECOND
 from config.load import load_pipeline
 from config.settings import load_settings
 from config.setup import setup_of
@@ -16,6 +16,7 @@ from tasks import monitoring as stage
 from tasks.adapters import registry
 from tasks.core.errors import ServerUnavailable
 from tasks.core.ml_test_score import ml_test_score
+from tasks.core.results import Decision, Verdict
 from tests.tasks.adapters.hostile import damaged
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -86,3 +87,22 @@ def test_a_kept_reference_that_is_damaged_is_made_anew(ground):
         path.write_bytes(content)
         pd.testing.assert_frame_equal(stage.sample_reference.fn(session, champion, drift, 1), made)
         assert path.read_bytes() == sound
+
+
+def test_a_window_that_a_correction_touched_is_looked_at_again_once_and_starts_nothing(ground):
+    check(ground)
+    session = ground.session(SECOND)
+    (first,) = session.journal.entries("monitoring")
+    touched = {"start": (SECOND - 3 * DAY).isoformat(), "end": (SECOND - 2 * DAY).isoformat()}
+    evidence = {"supersedes": {"rows": 3, "batches": ["b"], "touched": touched}}
+    session.record(
+        Decision("ingestion:c", PIPELINE, "ingestion", Verdict.PASS, "accepted", "", SECOND, evidence=evidence)
+    )
+    for _ in range(2):
+        with ground.run():
+            monitoring.monitoring_flow.fn(PIPELINE, SECOND + DAY)
+    (again,) = session.journal.entries("recheck")
+    assert (again.decision.outcome, again.decision.window) == ("confirmed", first.decision.window)
+    checks = [entry.decision for entry in session.journal.entries("monitoring")]
+    assert set(ground.started) == {one.evidence["token"] for one in checks if one.outcome == "triggered"}
+    assert session.journal.verify() == []

@@ -1,5 +1,6 @@
 """The scoring flow: rows that cannot be scored are set aside, and predictions are delivered once for each reign."""
 
+import itertools
 import shutil
 import sqlite3
 from contextlib import closing
@@ -8,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.failing import failing
 from benchmarks.ground import PIPELINE, SECOND, _deliver, rows
 from flows import promotion, rollback, scoring
 from tasks import delivering
@@ -79,6 +81,20 @@ def test_killed_between_delivery_and_its_record_it_is_delivered_again_alike(grou
     score(ground)
     assert before.items() <= delivered(ground).items()
     assert len(delivered(ground)) == ground.session(SECOND).store.rows("predictions")
+
+
+@pytest.mark.parametrize("vendor", ["store", "journal"])
+def test_a_fault_that_passes_ends_no_scoring_and_delivers_the_same(prepared, ground, vendor):
+    score(ground)
+    rows, lines = delivered(ground), ground.session(SECOND).store.rows("outputs")
+    for at in itertools.count(1, 2):  # a read opens its table and reads its files
+        prepared.restore("delivering")
+        with failing(vendor, at, "once") as injection:
+            score(ground)
+        assert (delivered(ground), ground.session(SECOND).store.rows("outputs")) == (rows, lines), at
+        if not injection.fired:
+            break
+    assert at > 15, "it asks more often than that"
 
 
 def test_an_output_that_does_not_answer_is_told_and_stops_neither_the_other_nor_the_loop(ground):

@@ -293,3 +293,21 @@ def test_what_is_open_crosses_to_no_other_process(url):
     elsewhere = pickle.loads(pickle.dumps(leases))  # noqa: S301 - our own bytes of this moment
     assert vars(elsewhere) == {"url": leases.url}
     assert elsewhere.live() == [lease]
+
+
+def test_a_database_that_is_gone_under_a_run_lets_nothing_be_published(url):
+    leases = Leases(url)
+    lease = leases.acquire("n", "a", 60)
+    for path in Path(url.removeprefix("sqlite:///")).parent.iterdir():
+        path.unlink()
+    with pytest.raises(ServerUnavailable, match="lease database"):
+        leases.check(lease)
+    other = Leases(url).acquire("n", "b", 60)
+    assert other is not None
+    assert other.token == lease.token, "the tokens begin anew"
+    with pytest.raises(LeaseLost):
+        leases.check(lease)
+    with pytest.raises(LeaseLost):
+        leases.renew(lease, 60)
+    leases.release(lease)
+    Leases(url).check(other)
