@@ -160,12 +160,9 @@ class Leases:
 
         leases = _table()
         own = (leases.c.name == lease.name, leases.c.token == lease.token, leases.c.holder == lease.holder)
+        change = update(leases).where(*own, leases.c.expires_at > alive_at).values(expires_at=expires_at)
         with control.transaction(self._engine) as connection:
-            return bool(
-                connection.execute(
-                    update(leases).where(*own, leases.c.expires_at > alive_at).values(expires_at=expires_at)
-                ).rowcount
-            )
+            return bool(connection.execute(change).rowcount)
 
     def _lost(self, lease: Lease) -> LeaseLost:
         current = self.holder(lease.name)
