@@ -47,11 +47,12 @@ down: setup ## End what `make up` started
 test: setup $(SPARK) ## Run every test, the end-to-end ones on real servers and a real browser too
 	@$(BIN)/python -m $(if $(ARGS),pytest $(ARGS),tests.both)
 
-lint: setup ## ruff, mypy and the import contracts
+lint: setup ## ruff, mypy, the import contracts and the rules of the house (30 seconds)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest -q -n 2 tests/architecture
 
 bench: setup ## Print ratios against named peers, in one run (PARTS=decisions: how the decisions hold; longer)
 	@$(BIN)/python -m benchmarks $(if $(filter decisions,$(PARTS)),--decisions)
