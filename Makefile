@@ -24,7 +24,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install -qq --no-compile --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true # pip uses one processor; templates do not compile
 	@$(BIN)/python -m pip install -qq --no-deps --no-build-isolation --editable .
-	@$(BIN)/python -m pip check
+	@broken=$$($(BIN)/python -m pip check) || { echo "$$broken"; exit 1; }
 	@touch $@
 
 # The engine `spark` is tested where there is Java for it.

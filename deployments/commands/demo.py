@@ -147,6 +147,8 @@ def _live(console: Any, steps: Any, truth: "Callable[[Step], str]") -> "list[Ste
 
 
 def _cells(step: "Step", truth: str) -> list[str]:
+    from tasks.core.observations import FIRST
+
     accepted, refused = step.rows
     seen = [entry.decision for entry in step.of("monitoring")]
     refusals = [entry.decision for entry in step.of("ingestion") if entry.decision.outcome == "quarantined"]
@@ -158,7 +160,9 @@ def _cells(step: "Step", truth: str) -> list[str]:
     decided += [f"retraining {d.outcome}" for d in unjudged]
     decided += [f"version {d.evidence['version']} {d.outcome}" for d in judged]
     score = "" if step.score is None else f"{step.score:.3f}"
-    return [f"{step.as_of:%Y-%m-%d}", str(accepted), str(refused), truth, ", ".join(str(d.verdict) for d in seen),
+    # What asks for the first training is no breach.
+    verdicts = [FIRST.signal if d.evidence.get("signal") == FIRST.signal else d.verdict for d in seen]
+    return [f"{step.as_of:%Y-%m-%d}", str(accepted), str(refused), truth, ", ".join(map(str, verdicts)),
             ", ".join(decided), str(step.champion or "-"), score, f"{step.seconds:.0f}"]  # fmt: skip
 
 

@@ -22,6 +22,8 @@ def test_the_demo_decides_as_the_truth_says(demo: Demo) -> None:
 def test_each_period_tells_what_became_of_a_delivery_and_of_a_retraining(demo: Demo) -> None:
     rows = [line.split(" | ") for line in demo.output.splitlines() if re.match(r"\d{4}-\d\d-\d\d \|", line)]
     assert len(rows) == 10, demo.output
+    assert rows[0][4] == "no champion", "who asks for the first training has found no breach"
+    assert [row[0] for row in rows if row[4] == "fail"] == ["2025-04-01", "2025-05-01"]
     told = {row[0]: row[5] for row in rows}
     assert [day for day, text in told.items() if "2024-11.csv refused" in text] == ["2024-12-01"]
     asked = [text for text in told.values() if "triggered" in text]
