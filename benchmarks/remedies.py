@@ -132,7 +132,8 @@ def _decided(period: Period, refused: bool) -> str:
         return "retrain" if period.replaced else USELESS
     if refused:
         return REFUSED
-    return "wait" if period.remedy == "retrain" else period.remedy
+    remedy = period.decisions[-1].remedy
+    return "wait" if remedy == "retrain" else remedy
 
 
 def _right(number: int, state: State, since: datetime) -> tuple[str, ...]:

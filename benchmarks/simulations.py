@@ -3,7 +3,8 @@
     KEEPFIT_REAL_DATA=FOLDER python -m benchmarks.simulations [--only bike_sharing] [--quick] [--cache FOLDER]
 
 The folder holds bike_sharing/hour.csv (concept and season change) and chicago_taxi/data.csv (drift without decay). With
---cache the fits are kept, so that an interrupted measurement goes on. Everything is seeded; seconds are of one core.
+--cache the fits are kept, so that an interrupted measurement goes on; with --check-every 7d Keepfit decides each week.
+Everything is seeded; seconds are of one core.
 """
 
 import argparse
@@ -12,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import thread_time
 from typing import Any
@@ -79,7 +80,7 @@ def prepare(case: Case, folder: Path) -> tuple[Any, Any]:
 
 
 def simulate(
-    case: Case, folder: Path, cache: Path, quick: bool, kinds: Sequence[str] = ()
+    case: Case, folder: Path, cache: Path, quick: bool, kinds: Sequence[str] = (), check_every: timedelta | None = None
 ) -> tuple[list[Any], list[Any]]:
     """Every policy through one history; returns runs and table (bike_sharing: means over 2012)."""
     from tasks.adapters import rehearsals
@@ -103,7 +104,8 @@ def simulate(
             return trained
 
         began = thread_time()
-        periods = tuple(simulation.simulate(history, setting, policy, moments(case, quick), trainer))
+        when = moments(case, quick)
+        periods = tuple(simulation.simulate(history, setting, policy, when, trainer, check_every=check_every))
         runs.append(Run(policy.kind, periods, thread_time() - began - inside))
         print(f"  {case.name}: {policy.kind} done", flush=True)
     since = YEAR if case.name == "bike_sharing" and not quick else None
@@ -133,7 +135,9 @@ def rows_of(case: Case, runs: Sequence[Any], table: Sequence[Any]) -> list[Row]:
     ]  # fmt: skip
 
 
-def measure(quick: bool, only: Sequence[str] = (), cache: Path | None = None) -> list[Row]:
+def measure(
+    quick: bool, only: Sequence[str] = (), cache: Path | None = None, check_every: timedelta | None = None
+) -> list[Row]:
     """Simulate, print each table, and return the rows; says so and measures nothing without the data."""
     from rich.console import Console
 
@@ -148,7 +152,7 @@ def measure(quick: bool, only: Sequence[str] = (), cache: Path | None = None) ->
         if only and case.name not in only:
             continue
         with tempfile.TemporaryDirectory() as own:
-            runs, table = simulate(case, Path(folder), cache or Path(own), quick)
+            runs, table = simulate(case, Path(folder), cache or Path(own), quick, (), check_every)
         Console().print(f"\n[bold]{case.name}[/]")
         show(Console(), runs, table)
         for period in runs[-1].periods:
@@ -161,13 +165,16 @@ def measure(quick: bool, only: Sequence[str] = (), cache: Path | None = None) ->
 
 def main() -> int:
     from benchmarks.results import show as show_rows
+    from tasks.core.durations import parse_duration
 
     parser = argparse.ArgumentParser(prog="benchmarks.simulations")
     parser.add_argument("--only", action="append", choices=[case.name for case in CASES])
     parser.add_argument("--quick", action="store_true", help="four moments only: shows that it works")
     parser.add_argument("--cache", type=Path, help="a folder that keeps the fits")
+    parser.add_argument("--check-every", metavar="7d", help="how often keepfit decides within the periods")
     options = parser.parse_args()
-    show_rows(measure(options.quick, options.only or (), options.cache))
+    between = options.check_every and parse_duration(options.check_every)
+    show_rows(measure(options.quick, options.only or (), options.cache, between))
     return 0
 
 

@@ -29,6 +29,7 @@ def simulation_flow(
     every: timedelta = timedelta(days=30),
     start: datetime | None = None,
     end: datetime | None = None,
+    check_every: timedelta | None = None,
 ) -> tuple[list[Run], list[Standing], dict[str, str]]:
     """Replay the accepted history of a pipeline under policies, and compare what each would have scored and cost.
 
@@ -38,6 +39,7 @@ def simulation_flow(
         every: Length of a period; each policy decides at the beginning of every period.
         start: First moment of decision, with a time zone; empty means a third into the history.
         end: End of the last period; empty means the end of the history.
+        check_every: How often `keepfit` decides within a period, as its cycle does; empty means at its beginning only.
 
     Returns:
         The periods of each policy, the table, and links to the MLflow run.
@@ -46,7 +48,8 @@ def simulation_flow(
     with session.hold("simulation"):
         setting, pinned = setting_of(config), simulation.pin_history(session)
         moments = moments_between(pinned.span, every, start, end)
-        runs = _simulate(config, session, pinned, setting, policies, moments)
+        plays = [Play(policy.kind, setting, policy, tuple(moments), check_every=check_every) for policy in policies]
+        runs = _simulate(config, session, pinned, plays)
         table = compare(runs, config.metric, _declared(config))
         page = dossiers.simulation_page(pipeline, config.metric, runs, table)
         mlflow_run = simulation.record_simulation(session, runs, table, config.metric, page)
@@ -72,18 +75,11 @@ def _declared(config: PipelineConfig) -> tuple[Window, ...] | None:
     return sample.changes() if config.source.kind == "sample" else None
 
 
-def _simulate(
-    config: PipelineConfig,
-    session: Session,
-    pinned: Pinned,
-    setting: Setting,
-    policies: Sequence[Policy],
-    moments: Sequence[datetime],
-) -> list[Run]:
+def _simulate(config: PipelineConfig, session: Session, pinned: Pinned, plays: Sequence[Play]) -> list[Run]:
+    setting, moments = plays[0].setting, plays[0].moments
     # Where each model is fitted like its champion, nothing can be fitted before the policies have chosen one.
-    known = setting.strategy.kind == "new_search" and any(policy.kind == "every_window" for policy in policies)
-    ahead, code = moments[:-1] if known else [], code_digest()
-    plays = [Play(policy.kind, setting, policy, tuple(moments)) for policy in policies]
+    known = setting.strategy.kind == "new_search" and any(play.policy.kind == "every_window" for play in plays)
+    ahead, code = moments[:-1] if known else (), code_digest()
     what = "trainings fitted and policies simulated"
     step = reporting.count_progress("simulation", session.pipeline, what, len(ahead) + len(plays))
     with task_runner(config.runner) as pool:

@@ -28,6 +28,7 @@ def tuning_flow(
     every: timedelta = timedelta(days=30),
     start: datetime | None = None,
     end: datetime | None = None,
+    check_every: timedelta | None = None,
 ) -> tuple[Tuned, str, dict[str, str]]:
     """Play a grid of thresholds through the first half of a history, and the choice through the second. It changes
     nothing: the proposal is for a person to take over.
@@ -37,6 +38,7 @@ def tuning_flow(
         every: Length of a period; each policy decides at the beginning of every period.
         start: First moment of decision, with a time zone; empty means a third into the history.
         end: End of the last period; empty means the end of the history.
+        check_every: How often `keepfit` decides within a period, as its cycle does; empty means at its beginning only.
 
     Returns:
         What came out, the YAML to take it over ("" where nothing is to change), and links to the MLflow run.
@@ -45,7 +47,7 @@ def tuning_flow(
     with session.hold("simulation"):
         setting, pinned = setting_of(config), simulation.pin_history(session)
         moments = moments_between(pinned.span, every, start, end)
-        tuned, runs = _tune(config, session, pinned, setting, moments)
+        tuned, runs = _tune(config, session, pinned, setting, moments, check_every)
         snippet = snippet_of(config, tuned.chosen.put_into(setting)) if tuned.chosen != tuned.present else ""
         page = tuning.tuning_page(pipeline, config.metric, tuned, snippet)
         mlflow_run = simulation.record_simulation(session, runs, tuned.late, config.metric, page, "tuning")
@@ -54,9 +56,14 @@ def tuning_flow(
 
 
 def _tune(
-    config: PipelineConfig, session: Session, pinned: Pinned, setting: Setting, moments: Sequence[datetime]
+    config: PipelineConfig,
+    session: Session,
+    pinned: Pinned,
+    setting: Setting,
+    moments: Sequence[datetime],
+    check_every: timedelta | None = None,
 ) -> tuple[Tuned, list[Run]]:
-    code, first = code_digest(), tuning.early(setting, moments)
+    code, first = code_digest(), tuning.early(setting, moments, check_every)
     # Where each model is fitted like its champion, nothing can be fitted before it is known who that is.
     ahead = moments[:-1] if setting.strategy.kind == "new_search" else []
     what, total = "trainings fitted and thresholds tried", len(ahead) + len(first) + tuning.LATE_PLAYS
@@ -65,7 +72,7 @@ def _tune(
         simulation.fit_ahead(pool, pinned, setting, ahead, code, step)
         early = simulation.play_all(pool, pinned, first, code, step)
         chosen = tuning.grid(setting)[tuning.choose(early, config.metric)]
-        second = tuning.late(setting, chosen, moments)
+        second = tuning.late(setting, chosen, moments, check_every)
         late = simulation.play_all(pool, pinned, second, code, step)
         if len(second) < tuning.LATE_PLAYS:
             step()  # the play that was not needed

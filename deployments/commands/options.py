@@ -27,16 +27,25 @@ Start = Annotated[
 End = Annotated[str | None, typer.Option("--to", help="Last moment (ISO 8601); the end of the history without it.")]
 
 
-def period_of(text: str) -> timedelta:
+CheckEvery = Annotated[
+    str | None,
+    typer.Option(
+        "--check-every",
+        help="How often keepfit decides in a period, for example 1d for a daily cycle; at its beginning without it.",
+    ),
+]
+
+
+def period_of(text: str, option: str = "--every") -> timedelta:
     """A length above zero from the command line."""
     from tasks.core.durations import parse_duration
 
     try:
         length: timedelta = parse_duration(text)
     except ValueError as error:
-        raise ConfigInvalid(f"--every {text!r}: {error}") from None
+        raise ConfigInvalid(f"{option} {text!r}: {error}") from None
     if length <= timedelta(0):
-        raise ConfigInvalid(f"--every {text!r}: a period lasts longer than nothing, for example 30d.")
+        raise ConfigInvalid(f"{option} {text!r}: a period lasts longer than nothing, for example 30d.")
     return length
 
 

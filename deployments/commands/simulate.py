@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from deployments.commands.options import End, Every, Pipeline, Start, moment_of, period_of
+from deployments.commands.options import CheckEvery, End, Every, Pipeline, Start, moment_of, period_of
 from tasks.core.errors import ConfigInvalid
 
 
@@ -22,13 +22,15 @@ def simulate(
     every: Every = "30d",
     start: Start = None,
     end: End = None,
+    check_every: CheckEvery = None,
 ) -> None:
     """Replay what was ingested under policies, each seeing only what was known at the time; nothing is promoted.
 
     A training is a refit: every candidate family with the middle of its parameters and every split.history, chosen by
     backtests, without the search of a real training (with strategy same_recipe: the champion's recipe alone). Gates
-    that judge a registered file (clean_process, resources) and estimates without labels are left out. Interrupted, the
-    same command goes on where it was.
+    that judge a registered file (clean_process, resources) and estimates without labels are left out. All policies
+    decide at the beginning of each period; with --check-every keepfit decides within them, too, as its cycle would.
+    Interrupted, the same command goes on where it was.
     """
     from rich.console import Console
 
@@ -36,10 +38,11 @@ def simulate(
 
     chosen = policies_of(policy)
     length, first, last = period_of(every), moment_of(start, "--from"), moment_of(end, "--to")
+    between = None if check_every is None else period_of(check_every, "--check-every")
     connect(pipeline)
     from flows.simulation import simulation_flow
 
-    runs, table, links = simulation_flow(pipeline, chosen, length, first, last)
+    runs, table, links = simulation_flow(pipeline, chosen, length, first, last, between)
     console = Console(soft_wrap=True)
     show(console, runs, table)
     for name, address in links.items():
@@ -50,7 +53,7 @@ def show(console: Any, runs: Any, lines: Any) -> None:
     """Print the policies' scores by period (a star: a new model serves; x: trained and refused), then the table."""
     from rich.table import Table
 
-    from tasks.core.dossiers import SIMULATION_HEAD, simulation_rows
+    from tasks.core.dossiers import SIMULATION_HEAD, how_often, simulation_rows
 
     scores = Table("from", *(run.policy for run in runs), title="score by period; * a new model, x refused, ! no fit")
     for place, period in enumerate(runs[0].periods):
@@ -60,6 +63,7 @@ def show(console: Any, runs: Any, lines: Any) -> None:
     for row in simulation_rows(lines):
         table.add_row(*row)
     console.print(table)
+    console.print(how_often(runs), highlight=False)
 
 
 def _cell(period: Any) -> str:

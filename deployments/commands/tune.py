@@ -4,7 +4,7 @@ from typing import Any
 
 import typer
 
-from deployments.commands.options import End, Every, Pipeline, Start, moment_of, period_of
+from deployments.commands.options import CheckEvery, End, Every, Pipeline, Start, moment_of, period_of
 
 
 def register(app: typer.Typer) -> None:
@@ -17,6 +17,7 @@ def tune(
     every: Every = "30d",
     start: Start = None,
     end: End = None,
+    check_every: CheckEvery = None,
 ) -> None:
     """Try thresholds on what was ingested, and propose those that served best; the pipeline's file stays as it is.
 
@@ -30,10 +31,11 @@ def tune(
     from deployments.commands.runs import connect
 
     length, first, last = period_of(every), moment_of(start, "--from"), moment_of(end, "--to")
+    between = None if check_every is None else period_of(check_every, "--check-every")
     connect(pipeline)
     from flows.tuning import tuning_flow
 
-    tuned, snippet, links = tuning_flow(pipeline, length, first, last)
+    tuned, snippet, links = tuning_flow(pipeline, length, first, last, between)
     console = Console(soft_wrap=True)
     show(console, tuned, snippet)
     for name, address in links.items():

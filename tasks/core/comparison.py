@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from tasks.core.deciding import Decided
 from tasks.core.metrics import MetricName, gain
 from tasks.core.results import Window
 from tasks.core.simulation import Period
@@ -66,9 +67,9 @@ def compare(
             run.policy,
             mean,
             None if mean is None or best is None else gain(metric, best, mean),
-            retrainings=sum(period.asked and period.trained for period in run.periods),
-            promotions=sum(period.replaced for period in run.periods),
-            cpu_seconds=run.check_seconds + sum(period.fit_seconds for period in run.periods),
+            retrainings=sum(one.asked and one.trained for one in _decisions(run)),
+            promotions=sum(one.replaced for one in _decisions(run)),
+            cpu_seconds=run.check_seconds + sum(one.seconds for one in _decisions(run)),
             false_alarms=None if changes is None else _false_alarms(run, changes),
             missed=None if changes is None else sum(not _answered(run, change) for change in changes),
         )
@@ -81,8 +82,12 @@ def _mean(run: Run, common: Sequence[bool]) -> float | None:
     return sum(scores) / len(scores) if scores else None
 
 
+def _decisions(run: Run) -> list[Decided]:
+    return [one for period in run.periods for one in period.decisions]
+
+
 def _asked(run: Run) -> list[datetime]:
-    return [period.as_of for period in run.periods if period.asked]
+    return [one.as_of for one in _decisions(run) if one.asked]
 
 
 def _false_alarms(run: Run, changes: Sequence[Window]) -> int:

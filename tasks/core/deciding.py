@@ -4,7 +4,7 @@ Sees a `Past` only. The way through the moments is `simulation`'s, fits and gate
 """
 
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from tasks.core import challenger, probe, rehearsal
 from tasks.core.errors import DataRejected
@@ -37,11 +37,15 @@ class Serving:
 
 @dataclass(frozen=True)
 class Decided:
-    """`outcome`: how the training ended that was decided on; None: there was none, or no first one could be made.
+    """What was decided as of one moment.
 
-    `waited`: who became champion is a challenger of an earlier training.
+    `asked`: a retraining was wanted (the first training is none), and no probe held it back. `outcome`: how the
+    training ended that was decided on; None: there was none, or no first one could be made. `seconds` of one core: what
+    the trainer said that the fits took, whether now or in an earlier run. `remedy` is what the policy chose, where it
+    tells remedies apart. `waited`: who became champion is a challenger of an earlier training.
     """
 
+    as_of: datetime
     asked: bool = False
     outcome: Outcome | None = None
     reason: str = ""
@@ -50,9 +54,19 @@ class Decided:
     waited: bool = False
 
     @property
+    def trained(self) -> bool:
+        """Whether it came to a fit."""
+        return self.outcome in {"promoted", "refused"}
+
+    @property
     def promoted(self) -> bool:
         """Whether a new model serves from now on."""
         return self.waited or self.outcome == "promoted"
+
+    @property
+    def replaced(self) -> bool:
+        """Whether a new model took over from another: one that was trained now, or that waited for evidence."""
+        return self.promoted and (self.asked or not self.trained)
 
 
 def decide(  # noqa: PLR0913, PLR0917 - all that a decision may use
@@ -67,19 +81,20 @@ def decide(  # noqa: PLR0913, PLR0917 - all that a decision may use
     """Decide as of one moment, `period` after the last one; keeps what later moments need in `serving`."""
     if serving.champion is None:
         return _train(past, setting, policy, serving, fit, "there is no model yet")
-    if policy.gated and (told := _reconsider(past, setting, serving)):
-        return told
+    if policy.gated and (reconsidered := _reconsider(past, setting, serving)):
+        return reconsidered
     sight = Sight(past, serving.champion, setting, period)
     answer = policy.asks(sight, serving.trainings)
     remedy = str(answer.numbers.get("remedy", ""))
     if answer.verdict is not Verdict.FAIL:
-        return Decided(reason=answer.reason, remedy=remedy)
+        return Decided(past.as_of, reason=answer.reason, remedy=remedy)
     wanted = policy.gated and probe.is_wanted(setting.probe, setting.strategy)
     probed, seconds = _probe(sight, refitter) if wanted else (None, 0.0)
     if probed and (held := probe.held_back(probed)):
-        return Decided(False, held, f"{answer.reason}; {held} by the probe: {probed.reason}", seconds, remedy)
-    told = _train(past, setting, policy, serving, fit, answer.reason)
-    return replace(told, remedy=remedy, seconds=told.seconds + seconds)
+        told = f"{answer.reason}; {held} by the probe: {probed.reason}"
+        return Decided(past.as_of, False, held, told, seconds, remedy)
+    trained = _train(past, setting, policy, serving, fit, answer.reason)
+    return replace(trained, remedy=remedy, seconds=trained.seconds + seconds)
 
 
 def _probe(sight: Sight, refitter: Refitter) -> tuple[Check | None, float]:
@@ -120,7 +135,7 @@ def _reconsider(past: Past, setting: Setting, serving: Serving) -> Decided | Non
     serving.champion = waiting
     serving.trainings[serving.tried] = replace(serving.trainings[serving.tried], outcome="promoted")
     told = f"version {waiting.number} promoted on {serving.judged[-1]} rows: {answer.reason}"
-    return Decided(reason=told, waited=True)
+    return Decided(past.as_of, reason=told, waited=True)
 
 
 def with_newest(candidate: Contestant, past: Past) -> Contestant:
@@ -135,7 +150,7 @@ def _train(past: Past, setting: Setting, policy: Policy, serving: Serving, fit: 
     try:
         candidate = rehearsal.contestant(past, setting, fit, serving.models + 1, serving.champion)
     except DataRejected as error:
-        return Decided(asked, "failed" if asked else None, f"{why}; no training: {error}")
+        return Decided(past.as_of, asked, "failed" if asked else None, f"{why}; no training: {error}")
     serving.models += 1
     told, promoted = f"{why}; version {candidate.number} serves", True
     if policy.gated:
@@ -148,4 +163,5 @@ def _train(past: Past, setting: Setting, policy: Policy, serving: Serving, fit: 
         told = f"{why}; version {candidate.number} {'promoted' if promoted else 'refused'}: {answer.reason}"
     if promoted:
         serving.champion = candidate
-    return Decided(asked, "promoted" if promoted else "refused", told, candidate.trained.seconds)
+    outcome: Outcome = "promoted" if promoted else "refused"
+    return Decided(past.as_of, asked, outcome, told, candidate.trained.seconds)

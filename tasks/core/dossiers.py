@@ -126,12 +126,21 @@ def simulation_page(pipeline: str, metric: str, runs: Sequence[Run], lines: Sequ
     """How the policies compare, and what each of them did when."""
     best = next((line.policy for line in lines if line.regret == 0), "none")
     span = f"{runs[0].periods[0].as_of:%Y-%m-%d} to {runs[0].periods[-1].end:%Y-%m-%d}"
-    lead = f"{len(lines)} policies over {len(runs[0].periods)} periods from {span}: the best mean {metric} has {best}."
+    lead = f"{len(lines)} policies over {len(runs[0].periods)} periods from {span}: the best mean {metric} has {best}. "
+    lead += how_often(runs)
     parts = [table(SIMULATION_HEAD, simulation_rows(lines))]
     for run in runs:
         told = [(f"{p.as_of:%Y-%m-%d}", p.rows, number(p.score), p.model, p.reason) for p in run.periods]
         parts.append(f"### {run.policy}\n\n" + table(("as of", "rows", metric, "version", "decided"), told))
     return page(f"Simulation of {pipeline}", lead, parts)
+
+
+def how_often(runs: Sequence[Run]) -> str:
+    """How often was decided in a period, and how to learn what deciding more often would have made of it."""
+    most = max(len(period.decisions) for run in runs for period in run.periods)
+    if most > 1:
+        return f"keepfit decided up to {most} times in a period, the others at its beginning."
+    return "Each decided once in a period, at its beginning; with --check-every keepfit does as often as its cycle."
 
 
 SIMULATION_HEAD = ("policy", "mean", "regret", "retrainings", "promotions", "CPU s", "false alarms", "missed")

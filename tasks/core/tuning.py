@@ -118,13 +118,18 @@ def cut_of(moments: Sequence[datetime]) -> int:
     return periods // 2
 
 
-def early(setting: Setting, moments: Sequence[datetime]) -> list[Play]:
+def early(setting: Setting, moments: Sequence[datetime], check_every: timedelta | None = None) -> list[Play]:
     """Every line of the grid through the part that chooses; no row or label that was not known at its end."""
     until = tuple(moments[: cut_of(moments) + 1])
-    return [Play(one.label, one.put_into(setting), Keepfit(), until, known_by=until[-1]) for one in grid(setting)]
+    return [
+        Play(one.label, one.put_into(setting), Keepfit(), until, known_by=until[-1], check_every=check_every)
+        for one in grid(setting)
+    ]
 
 
-def late(setting: Setting, chosen: Thresholds, moments: Sequence[datetime]) -> list[Play]:
+def late(
+    setting: Setting, chosen: Thresholds, moments: Sequence[datetime], check_every: timedelta | None = None
+) -> list[Play]:
     """What followed: the same champion under the present and the chosen thresholds, and two policies for bearings.
 
     Where the present ones were chosen there is nothing to propose, and one play less.
@@ -132,8 +137,8 @@ def late(setting: Setting, chosen: Thresholds, moments: Sequence[datetime]) -> l
     at, every = moments[cut_of(moments)], tuple(moments)
     same, other = Change(at, setting), Change(at, chosen.put_into(setting))
     return [
-        Play(PRESENT, setting, Keepfit(), every, same),
-        *([Play(PROPOSED, setting, Keepfit(), every, other)] if other != same else []),
+        Play(PRESENT, setting, Keepfit(), every, same, check_every=check_every),
+        *([Play(PROPOSED, setting, Keepfit(), every, other, check_every=check_every)] if other != same else []),
         *(Play(policy.kind, setting, policy, every, same) for policy in (Never(), EveryWindow())),
     ]
 

@@ -10,19 +10,22 @@ from benchmarks import remedies
 from tasks.core import fitting, sample
 from tasks.core.features import EVENT_TIME
 from tasks.core.history import KNOWN_AT, History
-from tasks.core.simulation import Period
 from tasks.core.strategies import NewSearch, SameRecipe
+from tests.tasks.core import periods
 from tests.tasks.core.histories import SETTING, START, tables
 
 BEFORE, AMONG, AFTER = (sample.month_start(month) for month in (1, 8, 14))
 SOUND = {11: "quarantine", 13: "note", 14: "note", 15: "wait", 16: "retrain", 20: "wait"}
 
 
-def period(number, remedy, model):
+def period(number, remedy, model, suppressed=""):
     as_of = sample.month_start(number + 1)
     asked = remedy.startswith("retrain")
     told = {"quarantine": "alert", "retrain, refused": "retrain"}.get(remedy, remedy)
-    return Period(as_of, as_of + timedelta(days=30), 9, 0.8, model, asked, asked, remedy == "retrain", "", 0.0, told)
+    end, promoted = as_of + timedelta(days=30), remedy == "retrain"
+    return periods.period(
+        as_of, end, 0.8, model=model, asked=asked, trained=asked, promoted=promoted, remedy=suppressed or told
+    )
 
 
 def wrong(later=AFTER, **changed):
@@ -66,8 +69,7 @@ def test_a_champion_that_learnt_before_and_in_the_campaign_may_note_it():
 
 
 def test_a_suppressed_retraining_is_a_wait():
-    held = period(15, "wait", 1)
-    assert remedies._decided(Period(**{**vars(held), "remedy": "retrain"}), refused=False) == "wait"
+    assert remedies._decided(period(15, "wait", 1, suppressed="retrain"), refused=False) == "wait"
 
 
 @pytest.mark.parametrize(("strategy", "searches"), [(NewSearch(), 2), (SameRecipe(), 1)])

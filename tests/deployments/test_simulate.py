@@ -10,14 +10,15 @@ from deployments.commands.simulate import policies_of, show
 from tasks.core.comparison import Run, compare
 from tasks.core.errors import ConfigInvalid
 from tasks.core.policies import POLICIES
-from tasks.core.simulation import Period
+from tests.tasks.core import periods
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 MONTH = timedelta(days=30)
 
 
 def period(number, score, asked=False, trained=False, promoted=False):
-    return Period(START + number * MONTH, START + (number + 1) * MONTH, 9, score, 1, asked, trained, promoted, "", 1.5)
+    between = START + number * MONTH, START + (number + 1) * MONTH
+    return periods.period(*between, score, asked=asked, trained=trained, promoted=promoted, seconds=1.5)
 
 
 def test_all_policies_without_a_choice_and_each_once_with_one():

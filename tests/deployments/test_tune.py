@@ -47,3 +47,5 @@ def test_lengths_and_moments_are_refused_before_anything_runs():
         tune("subscriptions", "monthly")
     with pytest.raises(ConfigInvalid, match="--to 'spring'"):
         tune("subscriptions", "30d", None, "spring")
+    with pytest.raises(ConfigInvalid, match="--check-every '0d'"):
+        tune("subscriptions", check_every="0d")

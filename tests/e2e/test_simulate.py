@@ -62,6 +62,19 @@ def test_mlflow_holds_one_run_per_policy_with_its_score_over_time(demo: Demo) ->
     assert len(series) == 7
 
 
+def test_within_the_periods_keepfit_decides_as_often_as_it_is_told(demo: Demo) -> None:
+    some = ("--policy", "never", "--policy", "keepfit", "--check-every", "10d")
+    ran = demo.keepfit(
+        "simulate", "subscriptions", "--every", "30d", "--from", "2025-03-02", "--to", "2025-07-01", *some
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "keepfit decided up to 3 times in a period, the others at its beginning" in ran.stdout
+    table = lines(ran.stdout)
+    assert set(table) == {"never", "keepfit"}, ran.stdout
+    assert (table["never"][6], table["keepfit"][6]) == ("1", "0"), ran.stdout
+    assert float(table["keepfit"][0]) > float(table["never"][0])
+
+
 def test_a_policy_that_does_not_exist_is_refused_with_those_that_do(demo: Demo) -> None:
     refused = demo.keepfit("simulate", "subscriptions", "--policy", "always")
     assert refused.returncode == 1

@@ -9,12 +9,12 @@ import pytest
 from flows import tuning as flow
 from tasks.adapters.store import Store
 from tasks.core.results import Window
-from tasks.core.simulation import Period
 from tasks.core.strategies import SameRecipe
 from tasks.core.tuning import PRESENT, PROPOSED, Thresholds, cut_of, grid
 from tasks.session import Session
 from tasks.simulation import _PERIODS, Pinned
 from tests.tasks.core.histories import DAY, SETTING, START, moments
+from tests.tasks.core.periods import period
 
 MOMENTS = moments(last=180)
 CUT = MOMENTS[cut_of(MOMENTS)]
@@ -44,7 +44,7 @@ class Pool:
         self.played.append(play)
         serves = play.setting if play.change is None else play.change.setting
         score = 1.0 if Thresholds.of(serves) == BEST else 2.0
-        periods = tuple(Period(at, at + DAY, 9, score, 1, False, False, False, "", 0.5) for at in play.moments[:-1])
+        periods = tuple(period(at, at + DAY, score, seconds=0.5) for at in play.moments[:-1])
         told = _PERIODS.dump_python(tuple(p for p in periods if play.counts(p)), mode="json")
         return {"policy": play.name, "periods": told, "check_seconds": 0.25}
 

@@ -12,7 +12,7 @@ from tasks.core.plays import Play
 from tasks.core.policies import EveryWindow, Keepfit, Never
 from tasks.core.simulation import Change, simulate
 from tasks.session import Session
-from tests.tasks.core.histories import SETTING, moments, tables
+from tests.tasks.core.histories import DAY, SETTING, moments, tables
 
 
 def test_a_stored_history_is_simulated_like_the_core_would(tmp_path):
@@ -27,8 +27,9 @@ def test_a_stored_history_is_simulated_like_the_core_would(tmp_path):
     answer = simulation.simulate_policy.fn(pinned, Play("every", SETTING, EveryWindow(), tuple(when)), "code", "key")
     run = simulation.run_of(json.loads(json.dumps(answer)))
     expected = tuple(simulate(History.of(events, labels), SETTING, EveryWindow(), when))
-    assert [replace(period, fit_seconds=0.0) for period in run.periods] == list(expected)
-    assert run.periods[1].fit_seconds == ahead > 0
+    untimed = [replace(p, decisions=tuple(replace(one, seconds=0.0) for one in p.decisions)) for p in run.periods]
+    assert untimed == list(expected)
+    assert run.periods[1].decisions[0].seconds == ahead > 0
     assert run.check_seconds > 0
     later = Play("changed", SETTING, Never(), tuple(when), Change(when[3], SETTING), known_by=when[5])
     told = simulation.run_of(simulation.simulate_policy.fn(pinned, later, "code", "key"))
@@ -60,5 +61,6 @@ def test_every_part_of_a_simulation_is_part_of_its_key(tmp_path):
         simulation.key_of(pinned, "code", replace(play, change=Change(when[1], SETTING))),
         simulation.key_of(pinned, "code", replace(play, change=Change(when[1], replace(SETTING, seed=1)))),
         simulation.key_of(pinned, "code", replace(play, known_by=when[2])),
+        simulation.key_of(pinned, "code", replace(play, check_every=DAY)),
     }
-    assert len(keys) == 9
+    assert len(keys) == 10

@@ -1,22 +1,27 @@
 """The table: means over common periods, regret in the metric's own direction, counts without the first model."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tasks.core import sample
 from tasks.core.comparison import Run, compare
+from tasks.core.deciding import Decided
 from tasks.core.results import Window
-from tasks.core.simulation import Period
+from tests.tasks.core.periods import period
 
 MONTH = timedelta(days=30)
 START = datetime(2024, 1, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+EARLY = Window(START - DAY, START + 5 * DAY)
 
 
 def periods(scores, asked=(), promoted=(), first=True):
     return tuple(
-        Period(START + n * MONTH, START + (n + 1) * MONTH, 10, score, 1, n in asked, n in asked or (first and n == 0),
-               n in promoted or (first and n == 0), "", 2.0 if n in asked or n == 0 else 0.0)
+        period(START + n * MONTH, START + (n + 1) * MONTH, score, asked=n in asked,
+               trained=n in asked or (first and n == 0), promoted=n in promoted or (first and n == 0),
+               seconds=2.0 if n in asked or n == 0 else 0.0)
         for n, score in enumerate(scores)
     )  # fmt: skip
 
@@ -29,6 +34,14 @@ def test_means_are_over_the_periods_that_all_have_and_regret_is_against_the_best
     assert (first.cpu_seconds, second.cpu_seconds) == (2.0, 6.5)
     assert (first.false_alarms, first.missed) == (None, None)
     assert [line.regret for line in compare(runs, "roc_auc")] == [0.0, 1.5]
+
+
+def test_every_decision_in_a_period_counts():
+    often = period(START, START + MONTH, 1.0)
+    more = [Decided(START + n * DAY, n in {4, 8}, {4: "refused", 8: "promoted"}.get(n), "", 2.0) for n in range(10)]
+    line, _ = compare([Run("a", (replace(often, decisions=tuple(more)),)), Run("b", (often,))], "mae", [EARLY])
+    assert (line.retrainings, line.promotions, line.cpu_seconds) == (2, 1, 20.0)
+    assert (line.false_alarms, line.missed) == (1, 0), "on day 4 in time, on day 8 no more"
 
 
 def test_a_year_in_hindsight_leaves_earlier_scores_out_and_counts_everything():

@@ -106,6 +106,55 @@ def test_each_policy_retrains_when_its_name_says():
     assert len({periods[0].score for periods in told.values()}) == 1  # all begin with the same model
 
 
+@given(st.integers(0, 10**6), st.sampled_from(DECIDING), st.integers(1, 5), st.integers(2, 9))
+@settings(deadline=None, max_examples=6)
+def test_no_check_within_a_period_depends_on_what_was_not_known_yet(seed, policy, place, days):
+    rng = np.random.default_rng(seed)
+    events, labels = tables(seed=seed, changes_on=rng.integers(60, 200))
+    labels[KNOWN_AT] += pd.to_timedelta(rng.exponential(10, len(labels)), unit="D").round("us")
+    as_of = moments()[place] + 7 * DAY
+    both = [
+        [one for period in simulate(past, SETTING, policy, moments(), check_every=days * DAY)
+         for one in period.decisions if one.as_of <= as_of]
+        for past in (History.of(events, labels), History.of(*scrambled(events, labels, as_of, rng)))
+    ]  # fmt: skip
+    assert both[0] == both[1]
+
+
+def test_within_a_period_keepfit_decides_as_its_cycle_would_and_each_row_is_scored_by_who_served_then():
+    """Periods of 20 days with a check every four are what periods of four days are, told together."""
+    history = History.of(*tables(changes_on=100, per_day=12))
+    patient = replace(SETTING, governor=SETTING.governor.model_copy(update={"cooldown": 10 * DAY}))
+    often = list(simulate(history, patient, Keepfit(), moments(), check_every=4 * DAY))
+    fine = run(Keepfit(), history, patient, moments(every=4))
+    assert [one for period in often for one in period.decisions] == [one for p in fine for one in p.decisions]
+    for place, period in enumerate(often):
+        within = fine[5 * place : 5 * place + 5]
+        assert [period.rows, period.model] == [sum(one.rows for one in within), within[-1].model]
+        errors = sum(one.score * one.rows for one in within)
+        assert period.score == pytest.approx(errors / period.rows)
+    changed = next(period for period in often if period.replaced)
+    replaced = next(one.as_of for one in changed.decisions if one.replaced)
+    assert changed.as_of < replaced < next(p.as_of for p in run(Keepfit(), history, patient) if p.replaced)
+    assert f"{replaced:%Y-%m-%d}: " in changed.reason
+
+
+def test_policies_that_go_by_periods_do_not_look_within_them():
+    history = History.of(*tables())
+    for policy in (Never(), EveryWindow(), PerformanceThreshold()):
+        often = list(simulate(history, SETTING, policy, moments(), check_every=3 * DAY))
+        assert often == run(policy, history)
+
+
+def test_a_last_check_lies_within_its_period_and_a_length_of_nothing_is_refused():
+    history = History.of(*tables())
+    periods = list(simulate(history, SETTING, Keepfit(), moments(), check_every=15 * DAY))
+    assert [len(period.decisions) for period in periods] == [2] * len(periods)  # the periods are of 20 days
+    assert [len(p.decisions) for p in simulate(history, SETTING, Keepfit(), moments(), check_every=20 * DAY)] == [1] * 7
+    with pytest.raises(ConfigInvalid, match="check_every is 0:00:00, and has to be longer than nothing"):
+        list(simulate(history, SETTING, Keepfit(), moments(), check_every=0 * DAY))
+
+
 def test_a_changed_law_is_answered_by_a_promotion_and_the_score_recovers():
     history = History.of(*tables(changes_on=100, per_day=12))
     periods = run(Keepfit(), history)
@@ -136,7 +185,7 @@ def test_a_candidate_that_lacked_evidence_is_promoted_when_there_is_enough_and_n
     before, now = periods[waited - 1 : waited + 1]
     assert "at least 60 are needed; wait for more labelled rows" in before.reason
     assert (before.trained, before.promoted, before.model) == (True, False, 1)
-    assert (now.asked, now.model, now.fit_seconds) == (False, 3, 0.0)
+    assert (now.asked, now.model, now.decisions[0].seconds) == (False, 3, 0.0)
     assert now.reason.startswith("version 3 promoted on 126 rows")
     assert now.score < 1 < before.score
     assert [period.replaced for period in periods] == [number == waited for number in range(len(periods))]
@@ -222,7 +271,8 @@ def test_the_simulator_asks_the_probe_before_it_trains_and_counts_what_that_cost
     probed = list(simulate(history, setting, Keepfit(), when, refitter=refitter))
     held = [p for p in probed if "spared by the probe: a retraining would not help" in p.reason]
     assert len(held) == 2, [p.reason for p in probed]
-    assert all((p.asked, p.trained, p.remedy, p.fit_seconds) == (False, False, "retrain", 7.0) for p in held)
+    told = [one for p in held for one in p.decisions]
+    assert all((one.asked, one.trained, one.remedy, one.seconds) == (False, False, "retrain", 7.0) for one in told)
     assert any("circuit_breaker" in p.reason for p in probed), "no storm of probes either"
     assert any(p.asked for p in run(Keepfit(), history, replace(setting, probe="never")))
 
@@ -245,9 +295,9 @@ def test_every_training_is_held_against_the_budget_by_what_it_and_its_probe_cost
 
     history = History.of(*tables(moves_on=110, changes_on=100, per_day=16))
     periods = list(simulate(history, SETTING, Always(), moments(), timed, refitter=refitter))
-    assert {p.fit_seconds for p in periods} == {30.0, 7.0, 37.0}
+    assert {p.decisions[0].seconds for p in periods} == {30.0, 7.0, 37.0}
     past = [(one.decided_at, one.cpu_seconds) for one in remembered[0]]
-    assert past == [(p.as_of, p.fit_seconds) for p in periods]
+    assert past == [(p.as_of, p.decisions[0].seconds) for p in periods]
 
 
 def test_a_budget_of_cpu_minutes_lets_so_many_trainings_pass_and_no_more():
@@ -272,4 +322,4 @@ def test_a_passing_shock_is_waited_out_or_at_least_promotes_nothing(begins, told
     periods = run(Keepfit(), History.of(events, shaken), replace(SETTING, probe="never"), when=moments(last=140))
     assert any(p.asked for p in periods) is not told, [p.reason for p in periods]
     assert not any(p.asked and p.promoted for p in periods)
-    assert ("wait" in {p.remedy for p in periods}) is told
+    assert ("wait" in {p.decisions[0].remedy for p in periods}) is told

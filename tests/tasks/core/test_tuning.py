@@ -11,9 +11,9 @@ from tasks.core import tuning
 from tasks.core.comparison import Run, compare
 from tasks.core.errors import ConfigInvalid
 from tasks.core.history import History
-from tasks.core.simulation import Period
 from tasks.core.tuning import PRESENT, PROPOSED, Thresholds, Tuned, choose, cut_of, early, grid, late, tuning_page
 from tests.tasks.core.histories import DAY, SETTING, START, moments, tables
+from tests.tasks.core.periods import period
 from tests.tasks.core.test_simulation import scrambled
 
 PLAIN = replace(SETTING, drift=SETTING.drift.model_copy(update={"multivariate": False, "resamples": 20}))
@@ -98,9 +98,21 @@ def test_both_halves_share_the_champion_and_only_the_second_is_judged():
     assert [p.as_of for p in both[1] if proposed.counts(p)] == MOMENTS[cut_of(MOMENTS) : -1]
 
 
+def test_the_thresholds_are_tried_as_often_as_is_asked_and_the_policies_beside_them_by_periods():
+    history = History.of(*tables(days=180, per_day=2))
+    chosen = replace(Thresholds.of(BLUNT), cooldown=9 * DAY)
+    often = [*early(BLUNT, MOMENTS, 10 * DAY), *late(BLUNT, chosen, MOMENTS, 10 * DAY)]
+    assert PROPOSED in {play.name for play in often}
+    assert {(play.policy.kind, play.check_every) for play in often} == {
+        ("keepfit", 10 * DAY), ("never", None), ("every_window", None)
+    }  # fmt: skip
+    assert {play.check_every for play in (*early(BLUNT, MOMENTS), *late(BLUNT, chosen, MOMENTS))} == {None}
+    assert len(next(often[0].periods(history)).decisions) == (MOMENTS[1] - MOMENTS[0]) // (10 * DAY) > 1
+
+
 def run(name, scores, asked):
     return Run(name, tuple(
-        Period(START + n * DAY, START + (n + 1) * DAY, 9, score, 1, n < asked, n < asked, False, "", 0.0)
+        period(START + n * DAY, START + (n + 1) * DAY, score, asked=n < asked, trained=n < asked)
         for n, score in enumerate(scores)
     ))  # fmt: skip
 
