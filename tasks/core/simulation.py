@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
+from math import ceil
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -133,9 +134,10 @@ def simulate(  # noqa: PLR0913 - a history, how to decide in it, and who fits
 
 
 def _checks(start: datetime, end: datetime, every: timedelta | None) -> list[datetime]:
-    """The moments of decision in a period: its beginning, and each so much later that still lies in it."""
-    count = 1 if every is None else -((start - end) // every)
-    return [start + number * every if every else start for number in range(count)]
+    """The moments of decision in a period: its beginning, and every so much later as long as it lasts."""
+    if every is None:
+        return [start]
+    return [start + number * every for number in range(ceil((end - start) / every))]
 
 
 def _score(served: Sequence[tuple["pd.DataFrame", Contestant | None]], setting: Setting) -> float | None:
