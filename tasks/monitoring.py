@@ -140,7 +140,7 @@ def measure_performance(
         performance, metric=metric, actual=known["label"].to_numpy("float64"),
         predicted=known["prediction"].to_numpy("float64"),
         blocks=fitting.days_of(known) if len(known) else np.empty(0, "int64"), promised=facts.promised,
-        label_share=len(known) / len(rows) if len(rows) else 0.0, seed=seed,
+        label_share=len(known) / len(rows) if len(rows) else None, seed=seed,
     )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """`keepfit check`, `schema` and `new`: pipeline files, checked, described for editors, and begun from data."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -86,7 +87,7 @@ def new(
         if column.role == "ignore":
             typer.echo(f"  ignored: {column.name} ({'; '.join(column.evidence)})")
     _deploy(name)
-    end = f" --to {found.end:%Y-%m-%d}" if found.end else ""
+    end = f" --to {found.end + timedelta(days=1):%Y-%m-%d}" if found.end else ""  # to the end of its last day
     typer.echo(f"Review the file, then replay its history through the loop: keepfit replay {name} --every 30d{end}")
 
 

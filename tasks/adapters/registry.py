@@ -143,7 +143,7 @@ def version_of(pipeline: str, number: int) -> ModelVersion:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
             raise NotFound(
-                f"{pipeline} has no version {number} in the registry. `keepfit status {pipeline}` lists the aliases."
+                f"{pipeline} has no version {number} in the registry. `keepfit timeline {pipeline}` tells which served."
             ) from None
         return ModelVersion(int(found.version), str(found.run_id), dict(found.tags))
 

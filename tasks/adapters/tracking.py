@@ -35,8 +35,13 @@ class Trial:
 
 
 def client() -> "MlflowClient":
-    """A client of the server that the environment names."""
+    """A client of the server that the environment names. Raises ServerUnavailable where it names none."""
     from mlflow import MlflowClient
+
+    if not os.environ.get("MLFLOW_TRACKING_URI"):  # MLflow would make a new, empty database, and answer from that
+        raise ServerUnavailable(
+            "No MLflow is known here: start the servers with `keepfit up`, or set MLFLOW_TRACKING_URI."
+        )
 
     return MlflowClient()
 

@@ -53,11 +53,12 @@ def judge_performance(  # noqa: PLR0913 - the evidence, by name
     predicted: np.ndarray,
     blocks: np.ndarray,
     promised: float | None,
-    label_share: float,
+    label_share: float | None,
     seed: int,
 ) -> Check:
     """Judge the labelled rows of one window, all of shape (rows,); `blocks` holds one block id (a day) per row.
 
+    `label_share`: of all rows that were scored in the window; None where there are none.
     pass: the score is within the limit. fail: so far beyond it that the one-sided bootstrap bound is beyond it, too,
     and not on one half of the window's blocks (older, newer) only: a shock that passes is no decay.
     Otherwise unknown, and `numbers["waiting"]` tells whether time alone can settle it (more labels, more rows).
@@ -69,8 +70,7 @@ def judge_performance(  # noqa: PLR0913 - the evidence, by name
     if promised is None or not np.isfinite(promised):
         return Check(NAME, Verdict.UNKNOWN, "the champion has no promised score to be held against", numbers)
     limit = numbers["limit"] = limit_of(config, metric, promised)
-    if not label_share >= config.min_label_share:
-        why = f"labels are known for {label_share:.0%} of the rows, {config.min_label_share:.0%} are needed; wait"
+    if why := _unlabelled(label_share, config.min_label_share):
         return Check(NAME, Verdict.UNKNOWN, why, {**numbers, "waiting": True})
     try:
         if why_not := shortage(metric, actual, blocks, min_rows=config.min_rows):
@@ -87,6 +87,13 @@ def judge_performance(  # noqa: PLR0913 - the evidence, by name
     found = hold_against(NAME, metric, limit, {**numbers, "low": interval[0], "high": interval[1]}, value)
     breach = found.verdict is Verdict.FAIL
     return _unless_in_one_half(found, config, metric, (actual, predicted, blocks), seed) if breach else found
+
+
+def _unlabelled(share: float | None, least: float) -> str | None:
+    """Why labels do not suffice, or None."""
+    if share is None:
+        return "no row of the window has a prediction of this version; wait until a batch of it is scored"
+    return None if share >= least else f"labels are known for {share:.0%} of the rows, {least:.0%} are needed; wait"
 
 
 def _score(

@@ -53,7 +53,7 @@ class Sight:
             setting.performance, metric=setting.metric, actual=known[LABEL].to_numpy("float64"),
             predicted=predictions(self.champion, known),
             blocks=fitting.days_of(known) if len(known) else np.empty(0, "int64"), promised=self.champion.promised,
-            label_share=len(known) / len(rows) if len(rows) else 0.0, seed=setting.seed,
+            label_share=len(known) / len(rows) if len(rows) else None, seed=setting.seed,
         )  # fmt: skip
 
     @property

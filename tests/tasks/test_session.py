@@ -9,11 +9,11 @@ from unittest import mock
 import pytest
 
 from tasks import retrying
-from tasks.adapters import orchestrator, tracking
+from tasks.adapters import orchestrator, registry, tracking
 from tasks.adapters.journal import Journal
 from tasks.adapters.leases import Leases
 from tasks.adapters.store import Store
-from tasks.core.errors import LeaseLost, NoChampion, ServerUnavailable, StoreConflict
+from tasks.core.errors import LeaseLost, NoChampion, NotFound, ServerUnavailable, StoreConflict
 from tasks.core.results import Verdict
 from tasks.session import Session
 
@@ -62,6 +62,23 @@ def test_no_champion_is_an_answer_and_no_failure(session, caplog):
     with pytest.raises(NoChampion):
         fail(session, NoChampion("there is none"), "scoring")
     assert (told(session), caplog.records) == ([], [])
+
+
+@pytest.mark.parametrize(("by_hand", "written"), [(True, []), (False, [("promotion", "failed", Verdict.UNKNOWN)])])
+def test_who_asks_by_hand_for_what_is_not_there_is_told_so_and_no_stage_has_failed(session, caplog, by_hand, written):
+    with pytest.raises(NotFound):
+        fail(replace(session, by_hand=by_hand), NotFound("there is no version 9"), "promotion")
+    assert told(session) == written
+    assert bool(caplog.records) is not by_hand
+
+
+def test_without_an_address_mlflow_is_no_answer_and_no_new_database(monkeypatch, tmp_path):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ServerUnavailable, match="start the servers with `keepfit up`, or set MLFLOW_TRACKING_URI"):
+        registry.aliases("p")
+    assert not tracking.answers()
+    assert list(tmp_path.glob("ml*")) == []
 
 
 def test_another_run_at_work_is_told_and_is_no_failure_of_the_stage_or_of_the_cycle_around_it(session, caplog):
