@@ -44,7 +44,9 @@ def load_all(settings: Settings) -> dict[str, PipelineConfig]:
 
 
 def pipeline_path(name: str, settings: Settings) -> Path:
-    """Where the file of a pipeline stands."""
+    """Where the file of a pipeline stands. Raises ConfigInvalid for what can be no pipeline's name, such as a path."""
+    if "/" in name or name.endswith(".yaml"):
+        raise ConfigInvalid(f"{name!r} is a path; name the pipeline, as in `keepfit check {Path(name).stem}`.")
     return settings.pipelines_dir / f"{name}.yaml"
 
 

@@ -107,7 +107,7 @@ def _version(session: Session, number: int, entries: Sequence[JournalEntry]) -> 
         return [("version", f"{number}, {decided}; its records are not known now: {error}")]
     snapshot = facts.snapshot
     known = f"labels known by {snapshot.as_of:%Y-%m-%d}"
-    taught = f"{snapshot.rows} rows, {snapshot.window}, {known}, digest {snapshot.digest[:12]}"
+    taught = f"{snapshot.rows} rows within {snapshot.window}, {known}, digest {snapshot.digest[:12]}"
     code, lock = (version.tags.get(f"keepfit.{name}", "not known")[:12] for name in ("code", "lock"))
     return [
         ("version", f"{number}, {decided}, SHA-256 {version.sha256[:12]}…"),

@@ -179,8 +179,8 @@ def event_times(frame: "pd.DataFrame", columns: Sequence[Column], delivered_at: 
     times = frame[column.name]
     if column.hours_from:
         # Hours are those of the local clock; one that does not exist or exists twice on its day is no time.
-        local = times.dt.tz_convert(column.timezone).dt.tz_localize(None)
-        local = local + pd.to_timedelta(frame[column.hours_from].astype("float64"), unit="h")
+        day = times.dt.tz_convert(column.timezone).dt.tz_localize(None).dt.normalize()
+        local = day + pd.to_timedelta(frame[column.hours_from].astype("float64"), unit="h")
         times = local.dt.tz_localize(column.timezone, ambiguous="NaT", nonexistent="NaT").dt.tz_convert("UTC")
     return times.astype("datetime64[us, UTC]")
 

@@ -51,7 +51,7 @@ class Column(BaseModel):
         pattern=r"^[a-z][a-z0-9_]*(\.[^_].*)?$",
         description="The join that brings the column: its name, or NAME.COLUMN where its source calls it otherwise.",
     )
-    hours_from: str | None = Field(default=None, description="A column whose whole hours are added to this date.")
+    hours_from: str | None = Field(default=None, description="A column whose whole hours are added to this day.")
     earliest: AwareDatetime = Field(
         default=datetime(1971, 1, 1, tzinfo=UTC),
         description="An event before this is quarantined: a zero, or a count in the wrong unit, is no time.",

@@ -90,7 +90,7 @@ def _data(known: Known, snapshot: Mapping[str, Any], recipe: Mapping[str, Any]) 
     names = [name for kind in ("numerical", "categorical", "calendar") for name in features.get(kind, ())]
     rows = [
         ("rows with labels", snapshot.get("rows", "?")),
-        ("event times", f"{window.get('start', '?')} to {window.get('end', '?')}"),
+        ("event times within", f"{window.get('start', '?')} to {window.get('end', '?')}"),
         ("learnt from", _kind(recipe.get("history")) + f" until {known.tags.get('keepfit.trained_until', '?')}"),
         ("judged on rows until", known.tags.get("keepfit.evaluated_until", "?")),
         ("digest of the rows", snapshot.get("digest", "?")),

@@ -39,6 +39,12 @@ def test_every_committed_pipeline_loads_and_fits_the_schema_for_editors(path):
     assert len(list(validator.iter_errors(broken))) >= 2
 
 
+@pytest.mark.parametrize("path", ["/somewhere/rentals.yaml", "rentals.yaml", "pipelines/rentals"])
+def test_a_path_is_no_name_and_the_name_is_told(path, tmp_path):
+    with pytest.raises(ConfigInvalid, match=rf"'{path}' is a path; name the pipeline, as in `keepfit check rentals`"):
+        load_pipeline(path, Settings(pipelines_dir=tmp_path, home=tmp_path / "home"))
+
+
 def test_there_is_a_committed_pipeline():
     assert "subscriptions" in {path.stem for path in COMMITTED}
 

@@ -118,6 +118,8 @@ def test_whole_hours_are_added_to_a_date_as_in_a_delivery_and_an_hour_that_is_no
     day = datetime(2025, 3, 30, tzinfo=UTC) - timedelta(hours=1)  # midnight in Berlin, when summer time begins
     frame = event_frame(columns, [[day, 5], [None, 5]], NOW)
     assert list(frame[EVENT_TIME]) == [pd.Timestamp("2025-03-30T03:00Z"), pd.Timestamp(NOW)]
+    clock = [[day + timedelta(hours=hours), 5] for hours in (0, 5, 22)]  # 22 hours after its midnight it is 23:00
+    assert set(event_frame(columns, clock, NOW)[EVENT_TIME]) == {pd.Timestamp("2025-03-30T03:00Z")}, "hours count once"
     with pytest.raises(DataRejected, match="does not exist"):
         event_frame(columns, [[day, 2]], NOW)
 
