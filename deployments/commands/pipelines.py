@@ -3,12 +3,15 @@
 import json
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deployments.commands.options import Output
 from tasks.core.errors import ConfigInvalid
+
+if TYPE_CHECKING:
+    from config.schema import PipelineConfig
 
 
 def register(app: typer.Typer) -> None:
@@ -30,6 +33,9 @@ def check(pipelines: Annotated[list[str] | None, typer.Argument(help="Which; all
     for name in names:
         try:
             config = load_pipeline(name, settings)
+            if faults := _unaskable(config):
+                wrong += faults
+                continue
             typer.echo(f"{name}: ok ({len(config.columns)} columns, configuration {config_digest(config)[:12]})")
         except KeepfitError as error:
             wrong.append(str(error))
@@ -37,6 +43,24 @@ def check(pipelines: Annotated[list[str] | None, typer.Argument(help="Which; all
         raise ConfigInvalid("\n".join(wrong))
     if not names:
         raise ConfigInvalid(f"There are no pipelines in {settings.pipelines_dir}. Make one with `keepfit new`.")
+
+
+def _unaskable(config: "PipelineConfig") -> list[str]:
+    """Rules that no delivery would survive: of columns that there are not, or unknown to Great Expectations."""
+    rules = config.validation.expectations
+    if not rules:
+        return []
+    import pandas as pd
+
+    from tasks.adapters.expectations import build  # it imports Great Expectations, which takes seconds
+
+    declared = {column.name for column in config.columns}
+    broken = build(rules, pd.DataFrame(), config.validation.engine)[1]
+    for position, rule in enumerate(rules):
+        if isinstance(name := rule.arguments.get("column"), str) and name not in declared:
+            broken.setdefault(position, f"the columns of this file have no {name!r}.")
+    where = f"{config.pipeline}.yaml: validation.expectations"
+    return [f"{where}.{position}: {rules[position].rule}: {why}" for position, why in sorted(broken.items())]
 
 
 def schema(

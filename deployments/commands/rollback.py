@@ -2,6 +2,7 @@
 
 import getpass
 import os
+import warnings
 from typing import Annotated
 
 import typer
@@ -35,6 +36,7 @@ def rollback(
     settings = load_settings()
     load_pipeline(pipeline, settings)
     os.environ.update(_IN_A_HURRY)
+    warnings.filterwarnings("ignore", "Artifact creation outside of a flow")  # the page is meant to be, without a run
     apply_environment(settings)
     from tasks.adapters import orchestrator
 

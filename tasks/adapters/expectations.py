@@ -100,9 +100,8 @@ def validate(
 
     Unknown expectation names, wrong arguments and crashed rules answer `unknown` and refuse the batch: fail closed. So
     does what passes because there was nothing to look at: no rows, or no value in its column; the columns of
-    `may_be_empty` are never refused for that.
-
-    `engine` evaluates, without one pandas; in `folder` it may keep rows meanwhile. Raises what the engine raises.
+    `may_be_empty` are never refused for that. `engine` evaluates, without one pandas; in `folder` it may keep rows
+    meanwhile. Raises what the engine raises.
     """
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
@@ -113,7 +112,7 @@ def validate(
     # At INFO it announces every temporary folder.
     logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
     engine = engine or PandasEngine()
-    built, broken = _build(gx, expectations, frame, engine)
+    built, broken = build(expectations, frame, engine)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
     answers: dict[int, Any] = {}
@@ -128,9 +127,12 @@ def validate(
     return _collect(expectations, answers, broken, empty)
 
 
-def _build(
-    gx: Any, expectations: Sequence[Expectation], frame: "pd.DataFrame | Stored", engine: Engine
+def build(
+    expectations: Sequence[Expectation], frame: "pd.DataFrame | Stored", engine: Engine
 ) -> tuple[dict[int, Any], dict[int, str]]:
+    """Great Expectations' own objects by position, and of the rules that can never be asked why, in words."""
+    import great_expectations as gx
+
     built, broken = {}, {}
     for position, rule in enumerate(expectations):
         kind = getattr(gx.expectations, rule.expect, None)
@@ -149,9 +151,8 @@ def _build(
 
 
 def _answers(rule: Expectation, frame: "pd.DataFrame | Stored") -> bool:
-    given = rule.arguments.get("regex_list", [rule.arguments.get("regex")])
+    column, given = rule.arguments.get("column"), rule.arguments.get("regex_list", [rule.arguments.get("regex")])
     told = patterns.doubtful([pattern for pattern in given if isinstance(pattern, str)])
-    column = rule.arguments.get("column")
     if not told or isinstance(frame, Stored) or column not in frame:
         return True
     return patterns.answers_in_time(told, frame[column].dropna().astype(str).unique())
@@ -182,8 +183,7 @@ def _collect(
 
 def _answer(rule: Expectation, answer: Any, broken: str | None) -> tuple[Check, list[int]]:
     if answer is None:
-        reason = broken or "The rule gave no answer."
-        return Check(rule.rule, Verdict.UNKNOWN, reason, {"on_fail": rule.on_fail}), []
+        return Check(rule.rule, Verdict.UNKNOWN, broken or "The rule gave no answer.", {"on_fail": rule.on_fail}), []
     if not answer.success and (not answer.result or _crashed(answer.exception_info)):
         return Check(rule.rule, Verdict.UNKNOWN, "The rule crashed: it says nothing about the data.", {}), []
     unexpected = answer.result.get("unexpected_count")
