@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from flows import simulation as flow
+from tasks.core.plays import Play
 from tasks.core.policies import POLICIES, Keepfit, Never
 from tasks.core.strategies import SameRecipe
 from tasks.session import Session
@@ -26,11 +27,12 @@ def test_what_the_schedule_fits_is_fitted_first_and_every_policy_is_played_once(
     monkeypatch.setattr(flow, "task_runner", lambda _: pool)
     monkeypatch.setattr(flow.reporting, "begin_progress", lambda *_: None)
     monkeypatch.setattr(flow.reporting, "move_progress", lambda _, *moved: moves.append(moved))
-    given = SimpleNamespace(runner=None), Session(PINNED.store, "", CUT, "test"), PINNED, setting, policies, MOMENTS
+    plays = [Play(policy.kind, setting, policy, tuple(MOMENTS)) for policy in policies]
+    given = SimpleNamespace(runner=None), Session(PINNED.store, "", CUT, "test"), PINNED, plays
     runs = flow._simulate(*given)
     kinds = [policy.kind for policy in policies]
     assert [run.policy for run in runs] == [play.name for play in pool.played] == kinds
-    assert {(play.setting, play.moments) for play in pool.played} == {(setting, tuple(MOMENTS))}
+    assert pool.played == plays
     assert list(pool.kept.values())[:ahead] == [1.0] * ahead
     steps = ahead + len(policies)
     assert len(pool.kept) == steps
