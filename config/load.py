@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from config.schema import PipelineConfig
+from config.schema import NAME, PipelineConfig
 from config.settings import Settings
 from tasks.core.errors import ConfigInvalid, NotFound
 
@@ -45,8 +45,11 @@ def load_all(settings: Settings) -> dict[str, PipelineConfig]:
 
 def pipeline_path(name: str, settings: Settings) -> Path:
     """Where the file of a pipeline stands. Raises ConfigInvalid for what can be no pipeline's name, such as a path."""
-    if "/" in name or name.endswith(".yaml"):
-        raise ConfigInvalid(f"{name!r} is a path; name the pipeline, as in `keepfit check {Path(name).stem}`.")
+    if not NAME.fullmatch(name):
+        raise ConfigInvalid(
+            f"{name!r} cannot name a pipeline: use a-z, 0-9, - and _, beginning with a letter; no folder and no "
+            "`.yaml`."
+        )
     return settings.pipelines_dir / f"{name}.yaml"
 
 

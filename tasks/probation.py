@@ -46,7 +46,7 @@ def take_look(session: Session, look: Look, config: Probation, metric: MetricNam
     return probation.judge_look(
         config, metric=metric, actual=known["label"].to_numpy("float64"),
         champion=known["prediction"].to_numpy("float64"), previous=known["prediction_before"].to_numpy("float64"),
-        blocks=fitting.days_of(known), label_share=len(known) / len(rows) if len(rows) else 0.0, seed=seed,
+        blocks=fitting.days_of(known), label_share=len(known) / len(rows) if len(rows) else None, seed=seed,
     )  # fmt: skip
 
 

@@ -88,13 +88,10 @@ def new(
 ) -> None:  # fmt: skip
     """Write a commented first pipeline file from data, and register its deployments if Prefect runs."""
     from config.load import load_file, pipeline_path
-    from config.schema import NAME
     from config.settings import load_settings
     from deployments.first_look import first_look
 
     settings = load_settings()
-    if not NAME.fullmatch(name):
-        raise ConfigInvalid(f"{name!r} cannot name a pipeline: use a-z, 0-9, - and _, beginning with a letter.")
     path = pipeline_path(name, settings)
     if path.exists():
         raise ConfigInvalid(f"{path} exists already; choose another name, or edit that file.")

@@ -70,7 +70,7 @@ def judge_performance(  # noqa: PLR0913 - the evidence, by name
     if promised is None or not np.isfinite(promised):
         return Check(NAME, Verdict.UNKNOWN, "the champion has no promised score to be held against", numbers)
     limit = numbers["limit"] = limit_of(config, metric, promised)
-    if why := _unlabelled(label_share, config.min_label_share):
+    if why := lack_of_labels(label_share, config.min_label_share):
         return Check(NAME, Verdict.UNKNOWN, why, {**numbers, "waiting": True})
     try:
         if why_not := shortage(metric, actual, blocks, min_rows=config.min_rows):
@@ -89,10 +89,10 @@ def judge_performance(  # noqa: PLR0913 - the evidence, by name
     return _unless_in_one_half(found, config, metric, (actual, predicted, blocks), seed) if breach else found
 
 
-def _unlabelled(share: float | None, least: float) -> str | None:
-    """Why labels do not suffice, or None."""
+def lack_of_labels(share: float | None, least: float) -> str | None:
+    """Why the labels of a window do not suffice, by their share of its scored rows (None: there are none); or None."""
     if share is None:
-        return "no row of the window has a prediction of this version; wait until a batch of it is scored"
+        return "no row of the window was scored; wait until a batch of it is"
     return None if share >= least else f"labels are known for {share:.0%} of the rows, {least:.0%} are needed; wait"
 
 

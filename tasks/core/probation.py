@@ -15,6 +15,7 @@ from tasks.core.championship import PROMOTED, reign
 from tasks.core.duel import duel
 from tasks.core.durations import Duration
 from tasks.core.metrics import MetricName
+from tasks.core.performance import lack_of_labels
 from tasks.core.results import Check, JournalEntry, Verdict, Window
 
 NAME = "probation"
@@ -131,7 +132,7 @@ def judge_look(  # noqa: PLR0913 - the evidence, by name
     champion: np.ndarray,
     previous: np.ndarray,
     blocks: np.ndarray,
-    label_share: float,
+    label_share: float | None,
     seed: int,
 ) -> Check:
     """Hold the champion's predictions against the former one's on the same labelled rows, all of shape (rows,).
@@ -140,8 +141,7 @@ def judge_look(  # noqa: PLR0913 - the evidence, by name
     says better or equivalent. Unknown: too few rows or labels, or the difference is within the noise; it takes nobody
     back. `numbers["waiting"]`: more labels of the same window may settle it.
     """
-    if not label_share >= config.min_label_share:
-        why = f"labels are known for {label_share:.0%} of the rows, {config.min_label_share:.0%} are needed"
+    if why := lack_of_labels(label_share, config.min_label_share):
         return Check(NAME, Verdict.UNKNOWN, why, {"waiting": True, "rows": len(actual), "label_share": label_share})
     found = duel(
         actual, previous, champion, blocks, metric=metric, margin=0.0, min_rows=config.min_rows, seed=seed,

@@ -1,12 +1,15 @@
 """What the documentation shows as YAML is YAML that a pipeline file takes."""
 
 import re
+from itertools import takewhile
 
 import pytest
 import yaml
+from typer.main import get_command
 
 from config.load import load_file
 from config.settings import PROJECT
+from deployments.cli import build_app
 from tasks.core.alerting import Policy
 from tasks.core.incident_kinds import KINDS
 
@@ -51,3 +54,26 @@ def test_the_kinds_of_incidents_in_the_documentation_are_those_that_are_told():
     told = dict.fromkeys(Policy().at_once, "at once") | dict.fromkeys(Policy().digest, "in the digest")
     assert dict(rows) == told
     assert set(told) == set(KINDS)
+
+
+def commands():
+    """What the documentation and our own messages tell people to type, as words, with the file that says so."""
+    sources = [
+        path for folder in ("config", "deployments", "flows", "tasks") for path in (PROJECT / folder).rglob("*.py")
+    ]
+    texts = TEXTS | {str(path.relative_to(PROJECT)): path.read_text(encoding="utf-8") for path in sources}
+    return sorted(
+        {
+            (name, *told.split())
+            for name, text in texts.items()
+            for told in re.findall(r"`keepfit ([a-z][^`\n]*)`", text)
+        }
+    )
+
+
+@pytest.mark.parametrize("told", commands(), ids=" ".join)
+def test_a_command_that_a_text_names_exists_and_takes_as_many_names(told):
+    command = get_command(build_app()).commands[told[1]]
+    takes = [parameter for parameter in command.params if parameter.param_type_name == "argument"]
+    given = list(takewhile(lambda word: not word.startswith(("-", "[-")), told[2:]))
+    assert len(given) <= len(takes) or any(one.nargs == -1 for one in takes)

@@ -1,9 +1,9 @@
-"""`keepfit check` finds the rules that would refuse each delivery, and why, before any delivery comes."""
+"""`keepfit check` finds the rules that would refuse each delivery, before any comes; `new` tells how to replay."""
 
 import pytest
 
 from config.settings import PROJECT
-from deployments.commands.pipelines import check
+from deployments.commands.pipelines import check, new
 from tasks.core.errors import ConfigInvalid
 
 FILE = PROJECT / "config" / "pipelines" / "subscriptions.yaml"
@@ -21,6 +21,15 @@ def test_the_sample_is_well(pipelines, capsys):
     (pipelines / FILE.name).write_text(FILE.read_text())
     check(["subscriptions"])
     assert capsys.readouterr().out.startswith("subscriptions: ok (")
+
+
+def test_what_new_proposes_to_replay_ends_with_the_last_day(pipelines, capsys, monkeypatch):
+    monkeypatch.setenv("KEEPFIT_DEPLOYMENTS_FILE", str(pipelines / "prefect.yaml"))
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    days = [f"2024-{number // 28 + 1:02}-{number % 28 + 1:02},{number % 7},{number % 5}" for number in range(336)]
+    (pipelines / "rides.csv").write_text("\n".join(["day,x,y", *days]))
+    new("rides", pipelines / "rides.csv", "y", "day")
+    assert capsys.readouterr().out.rstrip().endswith("keepfit replay rides --every 30d --to 2024-12-29")
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from deployments.render import WORK_POOL, deployments
 from tests.e2e.conftest import clean_environment, keepfit
 from tests.e2e.servers import hung, prefect_server, process_worker
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 NAME, PERIOD = "subscriptions", 6.0
 

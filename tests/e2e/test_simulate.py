@@ -83,7 +83,7 @@ def test_a_policy_that_does_not_exist_is_refused_with_those_that_do(demo: Demo) 
 
 def test_thresholds_are_proposed_with_what_came_of_them_and_the_file_stays_as_it_is(demo: Demo) -> None:
     before = FILE.read_bytes()
-    tuned = demo.keepfit("tune", "subscriptions", "--every", "30d", "--from", "2025-02-01", "--to", "2025-07-01")
+    tuned = demo.keepfit("tune", *COMMAND[1:])
     assert tuned.returncode == 0, tuned.stdout + tuned.stderr
     chose, came = tuned.stdout.split("what came of it")
     own = yaml.safe_load(before)

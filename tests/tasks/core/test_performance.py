@@ -91,7 +91,7 @@ def test_worse_than_the_limit_within_noise_is_unknown_and_waits():
         ({"promised": float("nan")}, False, "no promised score"),
         ({"label_share": 0.79}, True, "79%"),
         ({"label_share": float("nan")}, True, "labels are known"),
-        ({"label_share": None}, True, "no row of the window has a prediction"),
+        ({"label_share": None}, True, "no row of the window was scored"),
         (window(rows=99), True, "99 rows"),
         (window(rows=0), True, "0 rows"),
         ({**window(), "actual": np.ones(1200)}, True, "one class"),

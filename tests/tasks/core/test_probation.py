@@ -117,6 +117,7 @@ def test_who_is_surely_worse_fails_who_is_better_passes_and_what_is_not_known_ta
     few = seen(2.0, 1.0, share=0.79)
     assert (few.verdict, few.numbers["waiting"]) == (Verdict.UNKNOWN, True)
     assert seen(2.0, 1.0, share=float("nan")).verdict is Verdict.UNKNOWN
+    assert "no row of the window was scored" in seen(2.0, 1.0, share=None).reason
 
 
 def test_all_looks_of_a_probation_share_its_confidence():
