@@ -35,7 +35,7 @@ def rollback_flow(
 def go_back(session: Session, to: int | None, who: str, why: str, *, ban: bool) -> str:
     """What the flow does, in whichever process; returns one sentence.
 
-    Raises NoChampion and NotFound where there is nothing to go back to, ArtefactMismatch where its file is not the
+    Raises NoChampion and NoSuchChoice where there is nothing to go back to, ArtefactMismatch where its file is not the
     registered one, ServerUnavailable where it was never champion and MLflow does not answer, StoreConflict while a
     promotion is at work.
     """

@@ -10,7 +10,7 @@ from tasks import ingestion
 from tasks.core import corrections
 from tasks.core.batches import Delivery, Judged, Suite
 from tasks.core.corrections import BATCH, OF_BATCH, Release
-from tasks.core.errors import NotFound
+from tasks.core.errors import NoSuchChoice
 from tasks.core.features import EVENT_TIME, ROW_ID
 from tasks.core.joins import is_joined
 from tasks.core.superseding import Corrections, Replaced, span_of
@@ -53,14 +53,14 @@ def _one_of(name: str, values: Iterable[Any]) -> Any:
 
 @task(name="find quarantined rows", **STEP)
 def find_quarantined(session: Session, wanted: str, policy: Corrections) -> list[Release]:
-    """What stands in the quarantine under a batch or a rule. Raises NotFound."""
+    """What stands in the quarantine under a batch or a rule. Raises NoSuchChoice."""
     store = session.store
     known = store.read("batches")
     if known.empty:
-        raise NotFound(f"Nothing was delivered to {session.pipeline} yet, so that nothing can be released.")
+        raise NoSuchChoice(f"Nothing was delivered to {session.pipeline} yet, so that nothing can be released.")
     quarantine = store.read("quarantine")
     if quarantine.empty:
-        raise NotFound(f"Nothing of {session.pipeline} stands in quarantine, so that nothing can be released.")
+        raise NoSuchChoice(f"Nothing of {session.pipeline} stands in quarantine, so that nothing can be released.")
     gone = corrections.superseded_whole(known, store.read("superseded", [OF_BATCH]), policy)
     released = store.read("released", [OF_BATCH, "_row_number"])
     return corrections.releases(wanted, known, quarantine, released, gone)

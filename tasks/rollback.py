@@ -11,7 +11,7 @@ from tasks.adapters import registry, tracking
 from tasks.adapters.leases import Lease
 from tasks.core import bans
 from tasks.core.championship import ROLLED_BACK, changes_of
-from tasks.core.errors import NoChampion, NotFound, ServerUnavailable
+from tasks.core.errors import NoChampion, NoSuchChoice, NotFound, ServerUnavailable
 from tasks.core.results import Decision, Verdict
 from tasks.promotion import move_aliases, reign_before
 from tasks.retrying import STEP
@@ -39,10 +39,15 @@ def roll_back(  # noqa: PLR0913, PLR0917 - who takes what back, why, and on what
         raise NoChampion(f"{session.pipeline} never had a champion, so there is nothing to roll back.")
     target = to if to is not None else now.previous
     if target is None:
-        raise NotFound(f"{session.pipeline} has no previous champion. Name a version: --to VERSION.")
+        raise NoSuchChoice(f"{session.pipeline} has no previous champion. Name a version: --to VERSION.")
     if not (check := bans.judge_ban(session.journal.entries(), target)).passed:
-        raise NotFound(f"{session.pipeline} has no version {target} to go back to: {check.reason}")
-    found = _verified(session, target)
+        raise NoSuchChoice(f"{session.pipeline} has no version {target} to go back to: {check.reason}")
+    try:
+        found = _verified(session, target)
+    except NotFound as error:
+        if to is None:
+            raise  # the journal knows a champion that the registry does not
+        raise NoSuchChoice(str(error)) from None
     sha256 = found or _received(session, target)
     decision = Decision(
         key=f"rollback:{target}:{now.receipt}", pipeline=session.pipeline, kind="rollback", verdict=Verdict.PASS,

@@ -15,7 +15,7 @@ from tasks.adapters.journal import Journal
 from tasks.adapters.leases import Lease, Leases
 from tasks.adapters.pulses import Pulses
 from tasks.adapters.store import Store
-from tasks.core.errors import InvariantBroken, KeepfitError, NoChampion, NotFound, StoreConflict
+from tasks.core.errors import InvariantBroken, KeepfitError, NoChampion, NoSuchChoice, StoreConflict
 from tasks.core.privacy.keys import Keys
 from tasks.core.results import Decision, JournalEntry, Verdict
 
@@ -113,13 +113,9 @@ class Session:
                 yield lease
                 self._finish(stage)
             except Exception as error:
-                answers = NoChampion | InvariantBroken
-                if self.by_hand:  # who asks for what is not there is told so: no stage has failed
-                    answers |= NotFound
-                answered = isinstance(error, answers)
-                if answered:
+                if isinstance(error, NoChampion | InvariantBroken):
                     self._finish(stage)
-                if stage not in _READ_ONLY and not answered and not getattr(error, _TOLD, False):
+                elif stage not in _READ_ONLY and not (isinstance(error, NoSuchChoice) or getattr(error, _TOLD, False)):
                     self.tell_failure(stage, error, {}, lease)
                 raise
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from tasks.core.batches import WHOLE_BATCH, Delivery, Judged
-from tasks.core.errors import NotFound
+from tasks.core.errors import NoSuchChoice
 from tasks.core.superseding import Corrections
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def releases(
 ) -> list[Release]:  # fmt: skip
     """What stands in the quarantine under a batch (its id, the beginning of it, or its name) or a rule, and is no more.
 
-    Raises NotFound where nothing does, saying which there are.
+    Raises NoSuchChoice where nothing does, saying which there are.
     """
     out = quarantine
     if len(released):
@@ -97,7 +97,9 @@ def releases(
     if chosen.empty:
         rules = sorted({rule for told in out["rule"] for rule in str(told).split("; ")})
         held = f"Its rules: {', '.join(rules)}." if rules else "It is empty."
-        raise NotFound(f"The quarantine holds no row of a batch or rule {wanted!r} that is not released yet. {held}")
+        raise NoSuchChoice(
+            f"The quarantine holds no row of a batch or rule {wanted!r} that is not released yet. {held}"
+        )
     return [_release(batches.loc[batches[BATCH] == batch].iloc[0], rows) for batch, rows in chosen.groupby(BATCH)]
 
 

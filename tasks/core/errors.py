@@ -9,6 +9,7 @@ KeepfitError
     ├── ConfigInvalid
     ├── DataRejected
     ├── NotFound
+    │   └── NoSuchChoice
     ├── NoChampion
     ├── NoReceipt
     ├── ApprovalRefused
@@ -58,6 +59,10 @@ class DataRejected(TerminalError):
 
 class NotFound(TerminalError):
     """A pipeline, version, table or decision with that name does not exist."""
+
+
+class NoSuchChoice(NotFound):
+    """What a person asked for by name or number is not there: the person is told so, and no stage has failed."""
 
 
 class NoChampion(TerminalError):

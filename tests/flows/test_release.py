@@ -223,9 +223,11 @@ def test_released_rows_are_in_once_with_who_and_why(place):
     assert "released from quarantine" in entry.reason
     assert len(place.read()) == 35
     assert place.holds()
+    before = len(place.session.journal.entries())
     for again in ("type:x", "jan.csv"):
         with pytest.raises(NotFound, match="holds no row of a batch or rule"):
             place.release(again)
+    assert len(place.session.journal.entries()) == before, "who asks in vain has failed no stage"
     assert len(place.read()) == 35
 
 

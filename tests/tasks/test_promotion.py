@@ -14,7 +14,16 @@ from tasks import evidence, promotion, rollback, training
 from tasks.adapters import registry
 from tasks.adapters.store import Store
 from tasks.core.championship import reign
-from tasks.core.errors import ArtefactMismatch, LeaseLost, NoReceipt, ServerUnavailable, StoreConflict, TransientError
+from tasks.core.errors import (
+    ArtefactMismatch,
+    LeaseLost,
+    NoReceipt,
+    NoSuchChoice,
+    NotFound,
+    ServerUnavailable,
+    StoreConflict,
+    TransientError,
+)
 from tasks.core.estimators import Linear
 from tasks.core.features import Features
 from tasks.core.fitting import Recipe
@@ -194,6 +203,20 @@ def test_a_rollback_whose_answer_was_lost_is_one_rollback(tmp_path, monkeypatch,
     first, again = (rollback.roll_back.fn(session, to, "ann", "odd", lease) for _ in range(2))
     assert again == first
     assert [entry.decision.kind for entry in session.journal.entries()] == ["promotion", "promotion", "rollback"]
+
+
+@pytest.mark.parametrize(("to", "kind"), [(9, NoSuchChoice), (None, NotFound)], ids=["asked for", "gone"])
+def test_a_version_that_the_registry_does_not_have_is_a_typo_or_a_loss(tmp_path, monkeypatch, to, kind):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    session = Session(Store(str(tmp_path / "store"), "p"), f"sqlite:///{tmp_path}/control.db", START, "this run")
+    for number, replaces in ((1, None), (2, 1)):
+        told = {"version": number, "sha256": f"s{number}", "replaces": replaces, "gates": []}
+        session.record(Decision(f"k{number}", "p", "promotion", Verdict.PASS, "promoted", "", START, None, told))
+    lease = session.leases.acquire("promotion/p", "this run", 60)
+    with pytest.raises(NotFound, match=f"p has no version {to or 1} in the registry") as raised:
+        rollback.roll_back.fn(session, to, "ann", "odd", lease)
+    assert type(raised.value) is kind
+    assert session.journal.entries("rollback") == []
 
 
 @pytest.mark.timeout(100)  # MLflow's own retries take minutes

@@ -13,7 +13,7 @@ from tasks.adapters import orchestrator, registry, tracking
 from tasks.adapters.journal import Journal
 from tasks.adapters.leases import Leases
 from tasks.adapters.store import Store
-from tasks.core.errors import LeaseLost, NoChampion, NotFound, ServerUnavailable, StoreConflict
+from tasks.core.errors import LeaseLost, NoChampion, NoSuchChoice, NotFound, ServerUnavailable, StoreConflict
 from tasks.core.results import Verdict
 from tasks.session import Session
 
@@ -64,12 +64,19 @@ def test_no_champion_is_an_answer_and_no_failure(session, caplog):
     assert (told(session), caplog.records) == ([], [])
 
 
-@pytest.mark.parametrize(("by_hand", "written"), [(True, []), (False, [("promotion", "failed", Verdict.UNKNOWN)])])
-def test_who_asks_by_hand_for_what_is_not_there_is_told_so_and_no_stage_has_failed(session, caplog, by_hand, written):
+@pytest.mark.parametrize("by_hand", [True, False])
+@pytest.mark.parametrize(
+    ("error", "written"),
+    [(NoSuchChoice, []), (NotFound, [("promotion", "failed", Verdict.UNKNOWN)])],
+    ids=["asked", "gone"],
+)
+def test_what_a_person_asked_for_in_vain_is_no_failure_and_what_is_gone_is_one(
+    session, caplog, by_hand, error, written
+):
     with pytest.raises(NotFound):
-        fail(replace(session, by_hand=by_hand), NotFound("there is no version 9"), "promotion")
+        fail(replace(session, by_hand=by_hand), error("it is not there"), "promotion")
     assert told(session) == written
-    assert bool(caplog.records) is not by_hand
+    assert bool(caplog.records) is bool(written)
 
 
 def test_without_an_address_mlflow_is_no_answer_and_no_new_database(monkeypatch, tmp_path):
