@@ -159,6 +159,7 @@ def _watch(profile: Profile, stretch: timedelta | None) -> Iterator[str]:
     yield f"  cooldown: {format_duration(window)}"
     yield f"  period: {format_duration(window)}"
     yield f"  min_new_labels: {max(_FEWEST_NEW_LABELS, int(rows / 10))}"
+    yield f"  retry_after: {format_duration(2 * window)}  # after three useless ones; then twice as long, and so on"
 
 
 def _schedules() -> Iterator[str]:

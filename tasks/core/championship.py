@@ -124,9 +124,7 @@ def breaker_alert(entries: Sequence[JournalEntry], breach: Decision) -> Decision
     counted = [decision.key for decision in ended if decision.evidence.get("token") or decision.outcome == PROMOTED][
         -1:
     ]
-    told = (
-        f"the circuit breaker is open, so nothing retrains by itself: {(breach.evidence['governor'] or {})['reason']}"
-    )
+    told = f"the circuit breaker is open and holds retrainings back: {(breach.evidence['governor'] or {})['reason']}"
     return Decision(
         key=f"breaker:{counted[0] if counted else 'no training ended'}", pipeline=breach.pipeline, kind="governor",
         verdict=Verdict.UNKNOWN, outcome="breaker open", reason=told, as_of=breach.as_of, window=breach.window,

@@ -5,7 +5,8 @@ Every refusal names its rule, so that a suppressed trigger can be written down w
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -25,6 +26,9 @@ class Governor(BaseModel):
     observe: write down only. suggest: a person starts it. approve: what would start or be promoted is a proposal that
     waits for people (`approval`). auto: start. At most `budget` starts in any `period`, and no
     start once the trainings of a period have used `cpu_minutes` (without it, their cost does not count).
+    After `give_up_after` useless trainings the circuit breaker is open; with `retry_after` it lets one more start that
+    long after the last of them, and waits twice as long after each further useless one (half-open: Nygard, Release It!,
+    2nd ed. 2018, section 5.2). Without `retry_after` it stays open until a person's training promotes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,6 +41,7 @@ class Governor(BaseModel):
     period: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(days=30)
     min_new_labels: int = Field(default=100, ge=0)
     give_up_after: int = Field(default=3, ge=1)
+    retry_after: Annotated[Duration, Field(gt=timedelta(0))] | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,8 @@ def govern(
     objections = [
         *_by_state(config, past, lease_held),
         *_by_clock(config, past, now),
-        *_by_worth(config, past, new_labels),
+        *_by_worth(config, new_labels),
+        *_by_breaker(config, past, now),
     ]
     numbers: dict[str, Number] = {
         "rule": None, "rules": None, "starts": len(past), "new_labels": new_labels, "lease_held": lease_held,
@@ -145,12 +151,26 @@ def _cpu_seconds(config: Governor, past: Sequence[PastTraining], now: datetime) 
     return sum(training.cpu_seconds or 0.0 for training in _recent(config, past, now))
 
 
-def _by_worth(config: Governor, past: Sequence[PastTraining], new_labels: int | None) -> Iterator[_Objection]:
+def _by_worth(config: Governor, new_labels: int | None) -> Iterator[_Objection]:
     if new_labels is None:
         yield "min_new_labels", Verdict.UNKNOWN, "it is not known how many labels are new"
     elif new_labels < config.min_new_labels:
         yield "min_new_labels", Verdict.FAIL, f"{new_labels} new labels, at least {config.min_new_labels} are needed"
-    ended = [training for training in past if training.outcome not in _NO_ANSWER][-config.give_up_after :]
-    if len(ended) == config.give_up_after and all(training.outcome != "promoted" for training in ended):
-        told = f"the last {len(ended)} trainings promoted nothing; look at them and run training on demand"
-        yield "circuit_breaker", Verdict.FAIL, told
+
+
+def _by_breaker(config: Governor, past: Sequence[PastTraining], now: datetime) -> Iterator[_Objection]:
+    ended = [training for training in past if training.outcome not in _NO_ANSWER]
+    useless = list(takewhile(lambda training: training.outcome != "promoted", reversed(ended)))
+    further = len(useless) - config.give_up_after
+    if further < 0:
+        return
+    told = f"the last {len(useless)} trainings promoted nothing; look at them and run training on demand"
+    if config.retry_after is not None:
+        try:
+            due = useless[0].decided_at + config.retry_after * 2**further
+        except OverflowError:
+            due = datetime.max.replace(tzinfo=UTC)
+        if now >= due:
+            return
+        told += f" (by itself one more may start from {due.isoformat()} on)"
+    yield "circuit_breaker", Verdict.FAIL, told

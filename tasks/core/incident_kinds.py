@@ -118,7 +118,7 @@ RULES: dict[IncidentKind, Rule] = {
     ),
     "breaker open": Rule(
         _is("governor", "breaker open"), _promoted,
-        f"{_SERVES}, and nothing retrains by itself any more.",
+        f"{_SERVES}; the circuit breaker holds retrainings back.",
         "Look at why the last candidates were refused, then `keepfit run training {pipeline}`.",
     ),
     "unknown check": Rule(

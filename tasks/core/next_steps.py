@@ -22,8 +22,8 @@ NEXT = {
     "trial unsure": "Nothing: the difference on live rows is within the noise. At twice the rows it is judged again.",
     "trial stopped": "Nothing: the champion answers alone again. The next retraining brings another candidate.",
     "suppressed": "No retraining: a limit of the governor stands in the way. See `governor` in the pipeline's file.",
-    "breaker open": "**Look at the last trainings**: they promoted nothing, so none starts by itself any more. With "
-    "the cause mended, `keepfit run training {pipeline}`; its promotion closes the breaker.",
+    "breaker open": "**Look at the last trainings**: they promoted nothing, so the circuit breaker holds the next ones "
+    "back. With the cause mended, `keepfit run training {pipeline}`; its promotion closes the breaker.",
     "failed": "**Look at it**: nothing could be decided, for the reason above. Mend that and run again.",
     "promoted": "This version is champion now; the next scoring uses it. `keepfit rollback {pipeline}` takes it back.",
     "postponed": "The champion stays, for now: a later check asks again, when there is more to learn from.",

@@ -109,6 +109,23 @@ def test_a_promotion_by_hand_closes_the_breaker_and_its_next_opening_is_told_ane
     assert told["governor", "breaker open"] == 2
 
 
+def test_with_retry_after_a_breach_that_retraining_cannot_mend_costs_ever_fewer_and_each_opening_is_told(ground):
+    patient = GOVERNOR.model_copy(update={"retry_after": 10 * DAY})
+    started = []
+    for number in range(120):
+        decision = ground.check(START + number * DAY, governor=patient)
+        if decision.outcome == "triggered":
+            started.append(number)
+            ground.end_training(decision, START + number * DAY + timedelta(hours=1))
+    assert started == [0, 7, 14, 24, 44, 84]
+    told = outcomes(ground.entries())
+    assert told["governor", "breaker open"] == 4
+    assert told["monitoring", "suppressed"] == 120 - len(started)
+    last = [entry.decision for entry in ground.entries() if entry.decision.kind == "governor"][-1]
+    assert f"one more may start from {(START + 164 * DAY).isoformat()} on" in last.reason
+    assert ground.broken() == []
+
+
 def test_the_cpu_time_of_past_trainings_is_read_from_the_journal_and_limits_the_next(ground):
     limited = GOVERNOR.model_copy(update={"cpu_minutes": 1.5, "give_up_after": 9})
     started = []

@@ -71,6 +71,31 @@ def test_each_rule_allows_at_its_edge(case):
     assert ask(**case).passed
 
 
+HALF_OPEN = Governor(retry_after="30d", budget=99)
+
+
+@pytest.mark.parametrize(("useless", "waits"), [(3, 30), (4, 60), (5, 120), (8, 960)])
+def test_an_open_breaker_tries_again_later_and_after_each_useless_one_twice_as_late(useless, waits):
+    ages = [waits + 40 * number for number in range(useless)]
+    early = ask(HALF_OPEN, history=past(*ages, outcome="refused"), now=NOW - timedelta(seconds=1))
+    assert early.numbers["rules"] == "circuit_breaker"
+    assert f"the last {useless} trainings promoted nothing" in early.reason
+    assert f"one more may start from {NOW.isoformat()} on" in early.reason
+    assert ask(HALF_OPEN, history=past(*ages, outcome="refused")).passed
+    assert breaker_is_open(ask(history=past(*ages, outcome="refused"))), "without it a person has to look"
+
+
+def test_a_promotion_closes_the_breaker_and_the_waits_begin_anew():
+    history = past(*range(400, 1200, 100), outcome="refused") + past(300)
+    assert ask(HALF_OPEN, history=history + past(40, 60, 80, outcome="refused")).passed
+    assert not ask(HALF_OPEN, history=history + past(29, 60, 80, outcome="refused")).passed
+
+
+def test_a_wait_that_no_calendar_holds_is_for_ever():
+    config = Governor(retry_after="100000d", budget=99)
+    assert breaker_is_open(ask(config, history=past(*range(100, 4000, 100), outcome="refused")))
+
+
 def test_a_running_training_neither_opens_nor_closes_the_breaker():
     under_way = past(50, outcome="running")
     assert "circuit_breaker" not in ask(history=past(100, 150, outcome="failed") + under_way).reason
@@ -134,6 +159,24 @@ def test_no_sequence_of_requests_makes_a_storm(requests, cooldown, budget, perio
     assert "x" * (give_up_after + 1) not in useless
 
 
+@given(requests=requests, give_up_after=st.integers(1, 4), retry_after=st.integers(1, 100))
+@settings(max_examples=200, deadline=None)
+def test_beyond_the_breaker_every_useless_training_waits_twice_as_long(requests, give_up_after, retry_after):
+    hour = timedelta(hours=1)
+    config = Governor(cooldown="0d", budget=99, give_up_after=give_up_after, retry_after=retry_after * hour)
+    history, now = [], NOW
+    for wait, outcome in requests:
+        now += wait * hour
+        if ask(config, history=list(reversed(history)), now=now).passed:
+            history.append(PastTraining(now, outcome))
+    useless = []
+    for training in history:
+        if len(useless) >= give_up_after:
+            waited = training.decided_at - useless[-1].decided_at
+            assert waited >= retry_after * hour * 2 ** (len(useless) - give_up_after)
+        useless = [] if training.outcome == "promoted" else [*useless, training]
+
+
 @settings(deadline=None)
 @given(labels=st.none() | st.integers(0, 99), lease=st.sampled_from([True, None]), history=st.just(()))
 def test_what_is_not_known_never_starts_a_training(labels, lease, history):
@@ -148,6 +191,7 @@ def test_the_configuration_refuses_nonsense():
         {"period": "0d"},
         {"budget": -1},
         {"give_up_after": 0},
+        {"retry_after": "0d"},
         {"cpu_minutes": 0},
         {"modus": "auto"},
     ]:

@@ -179,6 +179,19 @@ def test_a_refused_candidate_does_not_serve():
     assert "circuit_breaker" in periods[-1].reason
 
 
+@pytest.mark.parametrize("retry_after", [None, 20 * DAY])
+def test_after_an_open_breaker_a_champion_is_replaced_only_where_one_more_may_be_tried(retry_after):
+    """The gates refuse whoever is better until the breaker is open; then they judge well, and nobody is at home."""
+    able = replace(SETTING, governor=SETTING.governor.model_copy(update={"retry_after": retry_after}))
+    unable = replace(SETTING, gates=(*SETTING.gates, SETTING.gates[2].model_copy(update={"accept": ("equivalent",)})))
+    history, when = History.of(*tables(changes_on=100, per_day=12)), moments()
+    futile = list(simulate(history, unable, Keepfit(), when))
+    opened = next(p.as_of for p in futile if "circuit_breaker" in p.reason)
+    periods = list(simulate(history, unable, Keepfit(), when, change=Change(opened, able)))
+    assert any(p.promoted for p in periods if p.as_of >= opened) == (retry_after is not None)
+    assert (periods[-1].score < 0.5) == (retry_after is not None)
+
+
 def test_a_candidate_that_lacked_evidence_is_promoted_when_there_is_enough_and_not_trained_again():
     periods = run(Keepfit(), History.of(*tables(changes_on=100)), SHORT_OF_ROWS)
     waited = next(number for number, period in enumerate(periods) if period.promoted and not period.trained)
