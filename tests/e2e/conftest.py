@@ -15,18 +15,12 @@ from typing import Any
 
 import psutil
 import pytest
+from pydantic import SecretStr
 
-from config.settings import PROJECT, stack_addresses
+from config.opening import open_pipeline
+from config.settings import PROJECT, Settings, stack_addresses
 from tests.e2e import canaries, early
 
-_JOURNAL = """
-import json
-from config.opening import open_pipeline
-_, session = open_pipeline("subscriptions", None, "test")
-print(json.dumps([{"kind": e.decision.kind, "outcome": e.decision.outcome, "as_of": e.decision.as_of.isoformat(),
-                   "run": e.decision.run_id, "evidence": dict(e.decision.evidence)} for e in session.journal.entries()],
-                 default=str))
-"""
 KEEPFIT = [sys.executable, "-m", "deployments.cli"]
 
 
@@ -46,17 +40,26 @@ class Demo:
         return keepfit(self.environment, *arguments)
 
     def journal(self) -> list[dict[str, Any]]:
-        """Every decision of the sample's pipeline, in order."""
-        ran = subprocess.run(
-            [sys.executable, "-c", _JOURNAL],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=True,
-        )
-        found: list[dict[str, Any]] = json.loads(ran.stdout)
+        """Every decision of the sample's pipeline, in order, as JSON has it."""
+        _, session = open_pipeline("subscriptions", None, "test", self._settings())
+        decisions = (entry.decision for entry in session.journal.entries())
+        told = [
+            {"kind": one.kind, "outcome": one.outcome, "as_of": one.as_of.isoformat(), "run": one.run_id,
+             "evidence": dict(one.evidence)}
+            for one in decisions
+        ]  # fmt: skip
+        found: list[dict[str, Any]] = json.loads(json.dumps(told, default=str))
         return found
+
+    def _settings(self) -> Settings:
+        """As a process of this stack reads them; nothing of the developer's own."""
+        return Settings(
+            home=self.home,
+            store=str(self.home / "store"),
+            control_url=f"sqlite:///{self.home / 'control.db'}",
+            pipelines_dir=Path(self.environment["KEEPFIT_PIPELINES_DIR"]),
+            privacy_keys=SecretStr(self.environment["KEEPFIT_PRIVACY_KEYS"]),
+        )
 
 
 def clean_environment(home: Path) -> dict[str, str]:
