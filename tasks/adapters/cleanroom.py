@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasks.adapters.processes import GARBAGE
 from tasks.core.errors import ArtefactMismatch
 from tasks.core.estimators import TRUSTED_TYPES
 from tasks.core.features import MISSING, Features
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-_SCRIPT = """
+_SCRIPT = f"""
+import gc
+gc.set_threshold{GARBAGE}
 import json, sys, time
 import numpy as np, pandas as pd, psutil, skops.io
 model_path, rows_path, out_path, problem, tries, trusted = sys.argv[1:7]

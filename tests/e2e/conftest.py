@@ -1,6 +1,6 @@
 """One stack with the replayed sample for all end-to-end tests that only look: started once, ended at the end.
 
-The sample is replayed while other tests run; what is left running when the session ends early is ended here, too.
+It is replayed, and other scenarios are played, while other tests run; what still runs at the end is ended here, too.
 """
 
 import json
@@ -15,18 +15,12 @@ from typing import Any
 
 import psutil
 import pytest
+from pydantic import SecretStr
 
-from config.settings import PROJECT, stack_addresses
+from config.opening import open_pipeline
+from config.settings import PROJECT, Settings, stack_addresses
 from tests.e2e import canaries, early
 
-_JOURNAL = """
-import json
-from config.opening import open_pipeline
-_, session = open_pipeline("subscriptions", None, "test")
-print(json.dumps([{"kind": e.decision.kind, "outcome": e.decision.outcome, "as_of": e.decision.as_of.isoformat(),
-                   "run": e.decision.run_id, "evidence": dict(e.decision.evidence)} for e in session.journal.entries()],
-                 default=str))
-"""
 KEEPFIT = [sys.executable, "-m", "deployments.cli"]
 
 
@@ -46,17 +40,26 @@ class Demo:
         return keepfit(self.environment, *arguments)
 
     def journal(self) -> list[dict[str, Any]]:
-        """Every decision of the sample's pipeline, in order."""
-        ran = subprocess.run(
-            [sys.executable, "-c", _JOURNAL],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=True,
-        )
-        found: list[dict[str, Any]] = json.loads(ran.stdout)
+        """Every decision of the sample's pipeline, in order, as JSON has it."""
+        _, session = open_pipeline("subscriptions", None, "test", self._settings())
+        decisions = (entry.decision for entry in session.journal.entries())
+        told = [
+            {"kind": one.kind, "outcome": one.outcome, "as_of": one.as_of.isoformat(), "run": one.run_id,
+             "evidence": dict(one.evidence)}
+            for one in decisions
+        ]  # fmt: skip
+        found: list[dict[str, Any]] = json.loads(json.dumps(told, default=str))
         return found
+
+    def _settings(self) -> Settings:
+        """As a process of this stack reads them; nothing of the developer's own."""
+        return Settings(
+            home=self.home,
+            store=str(self.home / "store"),
+            control_url=f"sqlite:///{self.home / 'control.db'}",
+            pipelines_dir=Path(self.environment["KEEPFIT_PIPELINES_DIR"]),
+            privacy_keys=SecretStr(self.environment["KEEPFIT_PRIVACY_KEYS"]),
+        )
 
 
 def clean_environment(home: Path) -> dict[str, str]:
@@ -104,26 +107,42 @@ class DemoStack:
 
 
 _STACK = pytest.StashKey[DemoStack]()
+_KILLS = pytest.StashKey[Any]()
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Begin what takes longest; tests of the core keep one processor busy meanwhile."""
+    """Begin what takes longest; other tests run meanwhile."""
     from tests.e2e import bikes, chicago
+    from tests.e2e.kills.matrix import Matrix
 
     if session.config.option.collectonly:
         return
     folder = TemporaryDirectory(prefix="keepfit-e2e-")
     session.config.add_cleanup(folder.cleanup)
-    stack = session.stash[_STACK] = DemoStack(Path(folder.name) / "demo")
     home = Path(folder.name)
-    plays = (lambda: chicago.live(home / "chicago"), lambda: bikes.live(home / "bikes"), stack.play)
-    early.begin(session, dict(zip(early.SCENARIOS, plays, strict=True)))
+    stack = session.stash[_STACK] = DemoStack(home / "demo")
+    matrix = session.stash[_KILLS] = Matrix(home / "kills", _cases(session))
+    plays = {
+        "demo": stack.play, "kills": matrix.play, "bikes": lambda: bikes.live(home / "bikes"),
+        "chicago": lambda: chicago.live(home / "chicago"),
+    }  # fmt: skip
+    early.begin(session, plays)
+
+
+def _cases(session: pytest.Session) -> list[str]:
+    """The cases of the kill matrix that tests of this session ask for."""
+    mine = [item for item in session.items if isinstance(item, pytest.Function) and "kills" in item.fixturenames]
+    return list(dict.fromkeys(str(item.callspec.params["case"]) for item in mine))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """A session that was cut short has not come to the end of the fixture below."""
+    early.end(session, wait=False)
+    if early.is_begun(session, "kills"):
+        session.stash[_KILLS].cut_short()
     if early.is_begun(session, "demo"):
         keepfit(session.stash[_STACK].environment, "down")
+    early.end(session, wait=True)
 
 
 @pytest.fixture(scope="session")
