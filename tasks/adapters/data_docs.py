@@ -136,7 +136,10 @@ def _context(folder: Path) -> Any:
     site = {
         "class_name": "SiteBuilder", "show_how_to_buttons": False, "store_backend": backend,
         "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
-        "site_section_builders": {"expectations": "None", "profiling": "None"},
+        "site_section_builders": {
+            "expectations": "None", "profiling": "None",
+            "validations": {"view": {"module_name": "tasks.adapters.doc_views", "class_name": "PageView"}},
+        },
     }  # fmt: skip
     stores = FilesystemStoreBackendDefaults(root_directory=str(folder.resolve()))
     stores.data_docs_sites = {"pages": site}
