@@ -12,6 +12,7 @@ import pytest
 from config.settings import PROJECT
 from tasks.adapters.engines import PandasEngine, SparkEngine
 from tasks.adapters.expectations import Expectation, always, validate
+from tasks.core.errors import ConfigInvalid, KeepfitError, ServerUnavailable
 from tasks.core.results import Verdict
 from tests.tasks.adapters.spark import FEW, refuse_without_spark, spark
 from tests.tasks.adapters.test_every_expectation import ASKED, UNASKABLE, bad
@@ -174,17 +175,45 @@ def test_a_spark_that_dies_at_work_or_is_dead_refuses_no_delivery_and_the_run_fa
         assert answer.startswith("ServerUnavailable: Spark (local[1]) does not answer"), answer
 
 
+def without_java(monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+
+
+def without_pyspark(monkeypatch):
+    for name in ("pyspark", "pyspark.sql"):
+        monkeypatch.setitem(sys.modules, name, None)
+
+
+def with_another_java(monkeypatch):
+    monkeypatch.setenv("JAVA_HOME", "/nowhere")
+
+
 @pytest.mark.parametrize(("missing", "told"), [
-    ("import os; os.environ['PATH'] = '/nowhere'; os.environ.pop('JAVA_HOME', None)", "there is no Java for it"),
-    ("sys.modules['pyspark'] = sys.modules['pyspark.sql'] = None", "pyspark is not installed"),
-    ("import os; os.environ['JAVA_HOME'] = '/nowhere'", "does not answer, or cannot read"),
-])  # fmt: skip
-def test_without_java_or_spark_one_message_says_what_to_install(missing, told, folder):
+    (without_java, "there is no Java for it"),
+    (without_pyspark, "pyspark is not installed"),
+    (with_another_java, "does not answer, or cannot read"),
+], ids=lambda one: getattr(one, "__name__", ""))  # fmt: skip
+def test_without_java_or_spark_one_message_says_what_to_install(missing, told, folder, monkeypatch):
     refuse_without_spark()
-    answer = told_by(f"{missing}\nprint(told())")("local[1]", folder)
-    assert told in answer
-    assert answer.startswith(("ConfigInvalid: ", "ServerUnavailable: "))
-    assert "Traceback" not in answer
+    as_in_a_process_of_its_own(monkeypatch)
+    missing(monkeypatch)
+    unheard = SparkEngine(kind="spark", master="local[1]", settings=FEW)
+    with pytest.raises(KeepfitError) as error:
+        validate(rows(), always(COLUMNS), (), unheard, folder)
+    assert type(error.value) in {ConfigInvalid, ServerUnavailable}
+    assert told in str(error.value)
+    assert "Traceback" not in str(error.value)
+
+
+def as_in_a_process_of_its_own(monkeypatch):
+    """Nothing of Spark runs yet; what runs for the other tests is there again afterwards."""
+    from pyspark import SparkContext
+    from pyspark.sql import SparkSession
+
+    for owner, name in ((SparkContext, "_gateway"), (SparkContext, "_jvm"), (SparkContext, "_active_spark_context"),
+                        (SparkSession, "_instantiatedSession")):  # fmt: skip
+        monkeypatch.setattr(owner, name, None)
 
 
 def test_the_file_chooses_the_engine_and_its_settings():
