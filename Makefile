@@ -47,7 +47,7 @@ down: setup ## End what `make up` started
 test: setup $(SPARK) ## Run every test, the end-to-end ones on real servers and a real browser too
 	@$(BIN)/python -m $(if $(ARGS),pytest $(ARGS),tests.both)
 
-lint: setup ## ruff, mypy, the import contracts and the rules of the house (30 seconds)
+lint: setup $(SPARK) ## ruff, mypy, the import contracts and the rules of the house (30 seconds)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
