@@ -18,7 +18,7 @@ settings.load_profile("keepfit")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of a long scenario come when it has played, in the order in which scenarios begin; benchmarks come last."""
+    """Tests of a long scenario come when it has played: the longest last, and then benchmarks."""
 
     def order(item: pytest.Item) -> tuple[bool, bool, int]:
         of_servers = "e2e" in item.keywords

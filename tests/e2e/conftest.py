@@ -1,6 +1,6 @@
 """One stack with the replayed sample for all end-to-end tests that only look: started once, ended at the end.
 
-It is replayed, and other scenarios are played, while other tests run; what still runs at the end is ended here, too.
+The sample is replayed while other tests run; what is left running when the session ends early is ended here, too.
 """
 
 import json
@@ -107,42 +107,26 @@ class DemoStack:
 
 
 _STACK = pytest.StashKey[DemoStack]()
-_KILLS = pytest.StashKey[Any]()
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Begin what takes longest; other tests run meanwhile."""
+    """Begin what takes longest; tests of the core keep one processor busy meanwhile."""
     from tests.e2e import bikes, chicago
-    from tests.e2e.kills.matrix import Matrix
 
     if session.config.option.collectonly:
         return
     folder = TemporaryDirectory(prefix="keepfit-e2e-")
     session.config.add_cleanup(folder.cleanup)
+    stack = session.stash[_STACK] = DemoStack(Path(folder.name) / "demo")
     home = Path(folder.name)
-    stack = session.stash[_STACK] = DemoStack(home / "demo")
-    matrix = session.stash[_KILLS] = Matrix(home / "kills", _cases(session))
-    plays = {
-        "demo": stack.play, "kills": matrix.play, "bikes": lambda: bikes.live(home / "bikes"),
-        "chicago": lambda: chicago.live(home / "chicago"),
-    }  # fmt: skip
-    early.begin(session, plays)
-
-
-def _cases(session: pytest.Session) -> list[str]:
-    """The cases of the kill matrix that tests of this session ask for."""
-    mine = [item for item in session.items if isinstance(item, pytest.Function) and "kills" in item.fixturenames]
-    return list(dict.fromkeys(str(item.callspec.params["case"]) for item in mine))
+    plays = (lambda: chicago.live(home / "chicago"), lambda: bikes.live(home / "bikes"), stack.play)
+    early.begin(session, dict(zip(early.SCENARIOS, plays, strict=True)))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """A session that was cut short has not come to the end of the fixture below."""
-    early.end(session, wait=False)
-    if early.is_begun(session, "kills"):
-        session.stash[_KILLS].cut_short()
     if early.is_begun(session, "demo"):
         keepfit(session.stash[_STACK].environment, "down")
-    early.end(session, wait=True)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
-"""Scenarios that take minutes: played beside other tests, two at the same time, looked at when their tests come.
+"""Scenarios that take minutes and mostly wait: begun with the session, looked at when their tests come.
 
-The first two begin with the session; more at once would hold up the demo, which most tests wait for. A scenario is
-begun only where a test of the session asks for the fixture of its name.
+A scenario is begun only where a test of the session asks for the fixture of its name.
 """
 
 from collections.abc import Callable
@@ -10,32 +9,24 @@ from typing import Any
 
 import pytest
 
-SCENARIOS = ("demo", "kills", "bikes", "chicago")
-"""By the names of their fixtures, in the order in which they begin and their tests come."""
-AT_THE_SAME_TIME = 2
+SCENARIOS = ("chicago", "bikes", "demo")
+"""By the names of their fixtures, the longest last."""
 
 PATIENCE = 3000
 """Seconds after which a command of a scenario hangs: it plays beside all other tests, out of reach of their bounds."""
 
 _BEGUN = pytest.StashKey[dict[str, "Future[Any]"]]()
-_POOL = pytest.StashKey[ThreadPoolExecutor]()
 
 
 def begin(session: pytest.Session, scenarios: dict[str, Callable[[], Any]]) -> None:
-    """Begin each scenario that a test of the session asks for, as soon as it is its turn."""
+    """Begin each scenario that a test of the session asks for, in a thread of its own."""
     asked = {name for item in session.items for name in getattr(item, "fixturenames", ())}
-    pool = session.stash[_POOL] = ThreadPoolExecutor(AT_THE_SAME_TIME, thread_name_prefix="scenario")
-    session.stash[_BEGUN] = {name: pool.submit(scenarios[name]) for name in SCENARIOS if name in asked}
-
-
-def end(session: pytest.Session, *, wait: bool) -> None:
-    """Begin nothing more; `wait` until what has begun is over."""
-    if _POOL in session.stash:
-        session.stash[_POOL].shutdown(wait=wait, cancel_futures=True)
+    pool = ThreadPoolExecutor(max_workers=max(1, len(scenarios)), thread_name_prefix="scenario")
+    session.stash[_BEGUN] = {name: pool.submit(play) for name, play in scenarios.items() if name in asked}
 
 
 def place(item: pytest.Item) -> int:
-    """Where a test stands among the others: behind those that need no scenario, and the last that it needs."""
+    """Where a test stands among the others: behind those that need no scenario, and the longest that it needs."""
     return max(
         (1 + SCENARIOS.index(name) for name in getattr(item, "fixturenames", ()) if name in SCENARIOS), default=0
     )
