@@ -3,7 +3,6 @@
 Reads one JSON request per line, answers with the number of the process, then with how it ended. `Launcher` talks to it.
 """
 
-import gc
 import json
 import multiprocessing
 import os
@@ -158,7 +157,6 @@ def _work(step: str, arguments: dict[str, Any], environment: dict[str, str], fol
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)
     os.environ.update(environment)
-    gc.freeze()  # the 700 000 objects of vendors are no garbage: each look through them takes a second
     try:
         result = getattr(import_module("tests.e2e.kills.steps"), step)(**arguments)
     except Exception:
