@@ -70,6 +70,11 @@ def test_awkward_data_give_a_file_that_loads_and_takes_its_own_rows(tmp_path):
     assert "LEAK: alone it predicts the target" in lines[leak - 1]
 
 
+def test_an_open_breaker_of_a_new_pipeline_tries_again_and_not_before_two_cooldowns(tmp_path):
+    limits = made(tmp_path, awkward(), "target", "when")[1].governor
+    assert limits.retry_after == 2 * limits.cooldown
+
+
 def test_its_expectations_hold_on_its_own_rows_and_refuse_a_change_of_unit(tmp_path):
     from tasks.adapters.expectations import validate
 

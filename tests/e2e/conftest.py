@@ -52,11 +52,11 @@ class Demo:
         return found
 
     def _settings(self) -> Settings:
-        """As a process of this stack reads them; nothing of the developer's own."""
+        """As a process of this stack reads them; nothing of the developer's own. What is empty lies in the home."""
         return Settings(
             home=self.home,
-            store=str(self.home / "store"),
-            control_url=f"sqlite:///{self.home / 'control.db'}",
+            store="",
+            control_url="",
             pipelines_dir=Path(self.environment["KEEPFIT_PIPELINES_DIR"]),
             privacy_keys=SecretStr(self.environment["KEEPFIT_PRIVACY_KEYS"]),
         )

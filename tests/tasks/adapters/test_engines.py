@@ -194,7 +194,7 @@ def with_another_java(monkeypatch):
     (without_pyspark, "pyspark is not installed"),
     (with_another_java, "does not answer, or cannot read"),
 ], ids=lambda one: getattr(one, "__name__", ""))  # fmt: skip
-def test_without_java_or_spark_one_message_says_what_to_install(missing, told, folder, monkeypatch):
+def test_without_java_or_spark_one_message_says_what_to_install(missing, told, folder, monkeypatch, capfd):
     refuse_without_spark()
     as_in_a_process_of_its_own(monkeypatch)
     missing(monkeypatch)
@@ -203,7 +203,7 @@ def test_without_java_or_spark_one_message_says_what_to_install(missing, told, f
         validate(rows(), always(COLUMNS), (), unheard, folder)
     assert type(error.value) in {ConfigInvalid, ServerUnavailable}
     assert told in str(error.value)
-    assert "Traceback" not in str(error.value)
+    assert "Traceback" not in str(error.value) + capfd.readouterr().out
 
 
 def as_in_a_process_of_its_own(monkeypatch):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tasks.core.governor import Governor, PastTraining, breaker_is_open, govern
+from tasks.core.governor import Governor, PastTraining, breaker_is_open, govern, may_be_proposed
 from tasks.core.results import Verdict
 
 NOW = datetime(2024, 6, 1, tzinfo=UTC)
@@ -83,6 +83,12 @@ def test_an_open_breaker_tries_again_later_and_after_each_useless_one_twice_as_l
     assert f"one more may start from {NOW.isoformat()} on" in early.reason
     assert ask(HALF_OPEN, history=past(*ages, outcome="refused")).passed
     assert breaker_is_open(ask(history=past(*ages, outcome="refused"))), "without it a person has to look"
+
+
+def test_where_people_approve_one_more_is_proposed_when_it_is_due_and_not_before():
+    config = HALF_OPEN.model_copy(update={"mode": "approve"})
+    for age, due in ((29, False), (30, True)):
+        assert may_be_proposed(ask(config, history=past(age, 60, 80, outcome="refused"))) is due
 
 
 def test_a_promotion_closes_the_breaker_and_the_waits_begin_anew():
